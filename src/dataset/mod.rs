@@ -1,0 +1,6 @@
+//! Layer 6: the data set on disk (DESIGN section 5, `docs/format.md`): written, read, queried, validated.
+
+mod config;
+pub mod rows;
+
+pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};

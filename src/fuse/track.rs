@@ -1,0 +1,184 @@
+//! [`Track`]: the fused ego trajectory of one segment, and how it is read between its rows.
+
+use crate::coord::{EnuFrame, Geodetic, Pose};
+use crate::record::HeightDatum;
+
+/// Where a pose comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoseOrigin {
+    /// Given by the source.
+    Source,
+    /// Estimated from GNSS, IMU, wheels or photo positions.
+    Estimated,
+}
+
+impl PoseOrigin {
+    /// The name in tables: `source`, `estimated`.
+    pub fn name(self) -> &'static str {
+        match self {
+            PoseOrigin::Source => "source",
+            PoseOrigin::Estimated => "estimated",
+        }
+    }
+}
+
+/// One row of the fused trajectory: `world_se3_ego` in the recording's ENU, with its motion and its error bars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FusedPose {
+    /// Nanoseconds on the reference clock; `None` without a clock.
+    pub t_ns: Option<i64>,
+    /// Path length from the recording's start, metres; does not grow at standstill.
+    pub s_m: f64,
+    /// `world_se3_ego`.
+    pub pose: Pose,
+    /// Forward speed, m/s; NaN without a clock.
+    pub speed_mps: f64,
+    /// Forward acceleration, m/s²; NaN without a clock.
+    pub acceleration_mps2: f64,
+    /// Yaw rate, rad/s, left positive; NaN without a clock.
+    pub yaw_rate_radps: f64,
+    /// One sigma per horizontal axis, metres; NaN where unknown.
+    pub sigma_xy_m: f64,
+    /// One sigma of the height, metres; NaN where unknown.
+    pub sigma_z_m: f64,
+    /// One sigma of the heading, degrees; NaN where unknown.
+    pub sigma_heading_deg: f64,
+    /// Given or estimated.
+    pub origin: PoseOrigin,
+    /// Matched way, e.g. `way/123`, as an index into [`Track::ways`]; `None` where unmatched.
+    pub way: Option<u32>,
+    /// Offset along the matched way, metres.
+    pub way_offset_m: f64,
+    /// Probability of the match; NaN where unmatched.
+    pub match_probability: f64,
+}
+
+/// What was found out about a sensor's clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClockOffset {
+    /// `gnss`, `imu`, `wheel` or a channel.
+    pub sensor: String,
+    /// To be added to the sensor's timestamps, milliseconds; `None` where unknown.
+    pub offset_ms: Option<f64>,
+    /// One sigma, milliseconds.
+    pub sigma_ms: Option<f64>,
+    /// Drift, parts per million.
+    pub drift_ppm: Option<f64>,
+    /// How it was found, e.g. `reference`, `trusted`, `gyro-course`.
+    pub method: String,
+    /// Whether frames and readings were shifted by it.
+    pub applied: bool,
+}
+
+/// Rigid correction of a drive to the map.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Register {
+    /// East, metres.
+    pub dx_m: f64,
+    /// North, metres.
+    pub dy_m: f64,
+    /// About up, degrees, left positive.
+    pub dyaw_deg: f64,
+    /// Residual after it, metres.
+    pub residual_m: f64,
+    /// Share of inliers.
+    pub inliers: f64,
+}
+
+/// The fused trajectory of a segment: rows by time (by distance without a clock), at least one.
+#[derive(Debug, Clone)]
+pub struct Track {
+    /// The ENU frame that all poses are in.
+    pub frame: EnuFrame,
+    /// What heights are measured from.
+    pub height_datum: HeightDatum,
+    /// Whether rows have times.
+    pub timed: bool,
+    /// The rows, ordered.
+    pub rows: Vec<FusedPose>,
+    /// Matched ways that rows point into.
+    pub ways: Vec<String>,
+    /// Clocks of the sensors, the reference first.
+    pub clock: Vec<ClockOffset>,
+    /// Correction to the map, where one was applied.
+    pub register: Option<Register>,
+    /// Times of the inputs that positions come from, ascending; empty without a clock. Gaps between neighbours are
+    /// what `interpolation_gap_ms` states.
+    pub input_t_ns: Vec<i64>,
+    /// Places of the inputs along the path, ascending: the same for a track without a clock.
+    pub input_s_m: Vec<f64>,
+}
+
+/// The state of the ego between rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct State {
+    /// The row at or before.
+    pub row: usize,
+    /// Share of the way to the next row.
+    pub weight: f64,
+    /// Path length, metres.
+    pub s_m: f64,
+    /// Time where there is a clock.
+    pub t_ns: Option<i64>,
+    /// `world_se3_ego`.
+    pub pose: Pose,
+}
+
+impl Track {
+    /// The ego at a time; `None` outside the track or without a clock. Never extrapolates.
+    pub fn at_time(&self, t_ns: i64) -> Option<State> {
+        let time = |r: &FusedPose| r.t_ns.unwrap_or(i64::MIN);
+        if !self.timed || t_ns < time(self.rows.first()?) || t_ns > time(self.rows.last()?) {
+            return None;
+        }
+        let after = self.rows.partition_point(|r| time(r) <= t_ns);
+        let (i, j) = neighbours(after, self.rows.len());
+        let (a, b) = (&self.rows[i], &self.rows[j]);
+        let span = time(b) - time(a);
+        let weight = if span > 0 { (t_ns - time(a)) as f64 / span as f64 } else { 0.0 };
+        Some(self.state(i, j, weight, Some(t_ns), a.s_m * (1.0 - weight) + b.s_m * weight))
+    }
+
+    /// The ego at a path length; `None` outside the track. Of several rows at one place (a stop), the last counts.
+    pub fn at_distance(&self, s_m: f64) -> Option<State> {
+        if !(s_m >= self.rows.first()?.s_m && s_m <= self.rows.last()?.s_m) {
+            return None;
+        }
+        let after = self.rows.partition_point(|r| r.s_m <= s_m);
+        let (i, j) = neighbours(after, self.rows.len());
+        let (a, b) = (&self.rows[i], &self.rows[j]);
+        let span = b.s_m - a.s_m;
+        let weight = if span > 0.0 { (s_m - a.s_m) / span } else { 0.0 };
+        let t_ns = match (a.t_ns, b.t_ns) {
+            (Some(ta), Some(tb)) if self.timed => Some(ta + libm::round((tb - ta) as f64 * weight) as i64),
+            _ => None,
+        };
+        Some(self.state(i, j, weight, t_ns, s_m))
+    }
+
+    /// The place of a pose of this track.
+    pub fn place(&self, pose: &Pose) -> Geodetic {
+        self.frame.to_geodetic(pose.translation)
+    }
+
+    /// Heading of a pose of this track, degrees clockwise from true north at its place.
+    pub fn heading_deg(&self, pose: &Pose) -> f64 {
+        self.frame.heading_at(self.place(pose), pose.forward())
+    }
+
+    /// Path length of the whole track, metres.
+    pub fn length_m(&self) -> f64 {
+        self.rows.last().map_or(0.0, |r| r.s_m)
+    }
+
+    fn state(&self, i: usize, j: usize, weight: f64, t_ns: Option<i64>, s_m: f64) -> State {
+        State { row: i, weight, s_m, t_ns, pose: self.rows[i].pose.interpolate(&self.rows[j].pose, weight) }
+    }
+}
+
+/// The rows around the first row after a key: `(at or before, at or after)`.
+fn neighbours(after: usize, len: usize) -> (usize, usize) {
+    let i = after.saturating_sub(1).min(len - 1);
+    let i = if i + 1 >= len && len >= 2 { len - 2 } else { i };
+    (i, (i + 1).min(len - 1))
+}

@@ -1,0 +1,1 @@
+//! Layer 7: decode, batch, shuffle, shard over ranks, resume.

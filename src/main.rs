@@ -1,0 +1,3 @@
+//! The `worldloom` program.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Layer 2: what every source becomes. Units and frames are those of DESIGN section 3; nothing here reads a file.
+
+mod calibration;
+mod map;
+mod recording;
+mod source_ref;
+
+pub use calibration::{CameraIntrinsics, CameraModelKind, Modality, Sensor};
+pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
+pub use recording::{
+    Clock, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef, PoseFix, Recording,
+    WheelReading,
+};
+pub use source_ref::{SourceFile, SourceRef};

@@ -1,0 +1,289 @@
+//! [`Recording`]: a drive or photo sequence, its traces in memory and its media by reference.
+
+use std::path::PathBuf;
+
+use nalgebra::{UnitQuaternion, Vector3};
+use serde::{Deserialize, Serialize};
+
+use crate::coord::Geodetic;
+use crate::time::{ClockScale, Timestamp};
+
+use super::{CameraIntrinsics, Modality, Sensor, SourceRef};
+
+/// What heights of a recording are measured from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HeightDatum {
+    /// The WGS84 ellipsoid.
+    Ellipsoidal,
+    /// Mean sea level (a geoid).
+    Orthometric,
+    /// Unknown: heights are 0, or relative to an unstated level.
+    #[default]
+    None,
+}
+
+impl HeightDatum {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeightDatum::Ellipsoidal => "ellipsoidal",
+            HeightDatum::Orthometric => "orthometric",
+            HeightDatum::None => "none",
+        }
+    }
+}
+
+/// Which clock a sensor's timestamps were on before the reader converted them to UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// `gnss`, `imu`, `wheel` or a channel.
+    pub sensor: String,
+    /// The scale it ran on.
+    pub scale: ClockScale,
+}
+
+/// A position from a GNSS receiver.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GnssFix {
+    /// Time of the fix; `None` in a trace without times.
+    pub t: Option<Timestamp>,
+    /// Where; height 0 where unknown.
+    pub place: Geodetic,
+    /// Speed over ground, m/s.
+    pub speed_mps: Option<f64>,
+    /// Course over ground, degrees clockwise from true north.
+    pub course_deg: Option<f64>,
+    /// One sigma per horizontal axis, metres.
+    pub sigma_xy_m: Option<f64>,
+    /// One sigma of the height, metres.
+    pub sigma_z_m: Option<f64>,
+    /// The record in its file, from 0.
+    pub record: u64,
+}
+
+/// Specific force and angular rate in the sensor frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImuReading {
+    /// Time on the sensor's clock (converted to UTC).
+    pub t: Timestamp,
+    /// Specific force, m/s² (+9.8 up at rest).
+    pub accel_mps2: Vector3<f64>,
+    /// Angular rate, rad/s.
+    pub gyro_radps: Vector3<f64>,
+}
+
+/// Speed at the wheels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WheelReading {
+    /// Time on the sensor's clock (converted to UTC).
+    pub t: Timestamp,
+    /// Forward speed, m/s.
+    pub speed_mps: f64,
+    /// Steering angle at the road wheels, rad, left positive.
+    pub steering_rad: Option<f64>,
+}
+
+/// A pose that the source itself gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoseFix {
+    /// Time; `None` in a trajectory without times.
+    pub t: Option<Timestamp>,
+    /// Where the ego is.
+    pub place: Geodetic,
+    /// Rotation of the FLU ego in the ENU axes at `place`.
+    pub rotation: UnitQuaternion<f64>,
+}
+
+/// A place (and perhaps a heading) that one observation carries itself, e.g. in EXIF.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeoTag {
+    /// Where it was taken; height 0 where unknown.
+    pub place: Geodetic,
+    /// Whether `place.height_m` was given.
+    pub has_height: bool,
+    /// Heading of the optical axis (a panorama: of its centre column), degrees clockwise from true north.
+    pub heading_deg: Option<f64>,
+    /// One sigma per horizontal axis, metres.
+    pub sigma_xy_m: Option<f64>,
+}
+
+/// The format of stored media bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FrameFormat {
+    /// JPEG.
+    Jpg,
+    /// PNG.
+    Png,
+    /// WebP.
+    Webp,
+    /// Point Cloud Library's PCD.
+    Pcd,
+    /// KITTI's float32 x y z reflectance.
+    Bin,
+    /// Stanford PLY.
+    Ply,
+    /// ASPRS LAS.
+    Las,
+    /// LASzip-compressed LAS.
+    Laz,
+    /// Arrow IPC file.
+    Feather,
+    /// RIFF WAVE.
+    Wav,
+    /// FLAC.
+    Flac,
+    /// NumPy array.
+    Npy,
+}
+
+impl FrameFormat {
+    /// The file ending and the name in tables, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            FrameFormat::Jpg => "jpg",
+            FrameFormat::Png => "png",
+            FrameFormat::Webp => "webp",
+            FrameFormat::Pcd => "pcd",
+            FrameFormat::Bin => "bin",
+            FrameFormat::Ply => "ply",
+            FrameFormat::Las => "las",
+            FrameFormat::Laz => "laz",
+            FrameFormat::Feather => "feather",
+            FrameFormat::Wav => "wav",
+            FrameFormat::Flac => "flac",
+            FrameFormat::Npy => "npy",
+        }
+    }
+
+    /// The format of a file ending, in any case; `jpeg` is `jpg`.
+    pub fn from_extension(extension: &str) -> Option<FrameFormat> {
+        Some(match extension.to_ascii_lowercase().as_str() {
+            "jpg" | "jpeg" => FrameFormat::Jpg,
+            "png" => FrameFormat::Png,
+            "webp" => FrameFormat::Webp,
+            "pcd" => FrameFormat::Pcd,
+            "bin" => FrameFormat::Bin,
+            "ply" => FrameFormat::Ply,
+            "las" => FrameFormat::Las,
+            "laz" => FrameFormat::Laz,
+            "feather" => FrameFormat::Feather,
+            "wav" => FrameFormat::Wav,
+            "flac" => FrameFormat::Flac,
+            "npy" => FrameFormat::Npy,
+            _ => return None,
+        })
+    }
+}
+
+/// Where the bytes of an observation lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaRef {
+    /// A whole file.
+    File(PathBuf),
+    /// A stretch of a file.
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// First byte.
+        offset: u64,
+        /// How many bytes.
+        length: u64,
+    },
+}
+
+/// One observation (picture, sweep, clip): when and where, its headers read, its bytes still on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameRecord {
+    /// Which sensor.
+    pub channel: String,
+    /// What it is.
+    pub modality: Modality,
+    /// Time on the sensor's own clock (converted to UTC); `None` where nobody said.
+    pub t: Option<Timestamp>,
+    /// Its own place, where the file says one.
+    pub geotag: Option<GeoTag>,
+    /// The file's name without ending: what its id is made of.
+    pub stem: String,
+    /// How its bytes are encoded.
+    pub format: FrameFormat,
+    /// Where its bytes lie.
+    pub media: MediaRef,
+    /// Size of its bytes.
+    pub size: u64,
+    /// Stored width in pixels (pictures).
+    pub width: Option<u32>,
+    /// Stored height in pixels (pictures).
+    pub height: Option<u32>,
+    /// EXIF orientation 1…8 (pictures): goes into the mount, never into the pixels.
+    pub orientation: u8,
+    /// Intrinsics that this file states itself (GPano, EXIF focal length), where the calibration has none.
+    pub intrinsics: Option<CameraIntrinsics>,
+    /// How many points (sweeps).
+    pub points: Option<u64>,
+    /// How long (clips), milliseconds.
+    pub duration_ms: Option<f64>,
+    /// The file and record it came from.
+    pub source: SourceRef,
+}
+
+/// A drive or a photo sequence: traces in memory (they are small), media by reference.
+///
+/// Traces are ordered by time where they have times; a reader quarantines what is out of order, duplicated or not
+/// finite. At least one of `poses`, `gnss` and geotagged `frames` gives positions.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The folder's (or file's, or track's) name: what its id is made of.
+    pub name: String,
+    /// The kind of source, e.g. `folder`.
+    pub kind: &'static str,
+    /// SPDX licence.
+    pub license: String,
+    /// Origin of the ENU frame, where the source states one; else the first position.
+    pub origin: Option<Geodetic>,
+    /// What heights are measured from.
+    pub height_datum: HeightDatum,
+    /// Which clocks the timestamps were on.
+    pub clocks: Vec<Clock>,
+    /// Sensors with their calibration, by channel name.
+    pub sensors: Vec<Sensor>,
+    /// Given poses (`world_se3_ego`).
+    pub poses: Vec<PoseFix>,
+    /// GNSS fixes.
+    pub gnss: Vec<GnssFix>,
+    /// Inertial readings.
+    pub imu: Vec<ImuReading>,
+    /// Wheel readings.
+    pub wheel: Vec<WheelReading>,
+    /// Observations, by channel, modality, then time (or name where there is none).
+    pub frames: Vec<FrameRecord>,
+    /// Trace files and calibration (not media) that were read, relative to the source.
+    pub sources: Vec<SourceRef>,
+}
+
+impl Recording {
+    /// An empty recording with a name, kind and licence.
+    pub fn new(name: impl Into<String>, kind: &'static str, license: impl Into<String>) -> Recording {
+        Recording {
+            name: name.into(),
+            kind,
+            license: license.into(),
+            origin: None,
+            height_datum: HeightDatum::None,
+            clocks: Vec::new(),
+            sensors: Vec::new(),
+            poses: Vec::new(),
+            gnss: Vec::new(),
+            imu: Vec::new(),
+            wheel: Vec::new(),
+            frames: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// The sensor of a channel.
+    pub fn sensor(&self, channel: &str) -> Option<&Sensor> {
+        self.sensors.iter().find(|s| s.channel == channel)
+    }
+}

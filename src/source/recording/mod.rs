@@ -1,0 +1,1 @@
+//! Recordings: one file or folder a format.

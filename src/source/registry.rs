@@ -1,0 +1,100 @@
+//! The table of kinds: the one place that knows every reader.
+
+use std::path::Path;
+
+use crate::error::{ErrorKind, Result};
+
+use super::{MapOptions, MapSource, Probe, RecordingOptions, RecordingSource};
+
+/// A kind of map: its name in the config, how to recognise it and how to open it.
+pub struct MapKind {
+    /// The name in the config.
+    pub name: &'static str,
+    /// Whether a path looks like this kind (cheap: names and first bytes).
+    pub detect: fn(&Path) -> bool,
+    /// Opens it.
+    pub open: fn(&Path, &MapOptions) -> Result<Box<dyn MapSource>>,
+}
+
+/// A kind of recording.
+pub struct RecordingKind {
+    /// The name in the config.
+    pub name: &'static str,
+    /// Whether a path looks like this kind.
+    pub detect: fn(&Path) -> bool,
+    /// Opens it.
+    pub open: fn(&Path, &RecordingOptions) -> Result<Box<dyn RecordingSource>>,
+}
+
+/// Every kind of map; the first that recognises a path wins.
+pub const MAPS: &[MapKind] = &[];
+
+/// Every kind of recording; the first that recognises a path wins.
+pub const RECORDINGS: &[RecordingKind] = &[];
+
+/// Opens a map of a kind, or of the kind that recognises it.
+///
+/// # Errors
+///
+/// An unknown kind (the hint lists those there are), a path that no kind recognises, or the reader's own error.
+pub fn open_map(path: &Path, kind: Option<&str>, options: &MapOptions) -> Result<Box<dyn MapSource>> {
+    must_exist(path)?;
+    let row = match kind {
+        Some(name) => MAPS.iter().find(|k| k.name == name).ok_or_else(|| unknown(name, MAPS.iter().map(|k| k.name))),
+        None => MAPS.iter().find(|k| (k.detect)(path)).ok_or_else(|| unrecognised(path, MAPS.iter().map(|k| k.name))),
+    }?;
+    (row.open)(path, options)
+}
+
+/// Opens a recording of a kind, or of the kind that recognises it.
+///
+/// # Errors
+///
+/// As [`open_map`].
+pub fn open_recording(path: &Path, kind: Option<&str>, options: &RecordingOptions) -> Result<Box<dyn RecordingSource>> {
+    must_exist(path)?;
+    let row = match kind {
+        Some(name) => {
+            RECORDINGS.iter().find(|k| k.name == name).ok_or_else(|| unknown(name, RECORDINGS.iter().map(|k| k.name)))
+        }
+        None => RECORDINGS
+            .iter()
+            .find(|k| (k.detect)(path))
+            .ok_or_else(|| unrecognised(path, RECORDINGS.iter().map(|k| k.name))),
+    }?;
+    (row.open)(path, options)
+}
+
+/// Says what a path is: maps are tried before recordings.
+///
+/// # Errors
+///
+/// As [`open_map`].
+pub fn probe(path: &Path) -> Result<Probe> {
+    must_exist(path)?;
+    let mut probe = if let Some(row) = MAPS.iter().find(|k| (k.detect)(path)) {
+        (row.open)(path, &MapOptions::default())?.probe()?
+    } else if let Some(row) = RECORDINGS.iter().find(|k| (k.detect)(path)) {
+        (row.open)(path, &RecordingOptions::default())?.probe()?
+    } else {
+        return Err(unrecognised(path, MAPS.iter().map(|k| k.name).chain(RECORDINGS.iter().map(|k| k.name))));
+    };
+    probe.path = path.display().to_string();
+    Ok(probe)
+}
+
+fn must_exist(path: &Path) -> Result<()> {
+    std::fs::metadata(path).map(|_| ()).map_err(|e| ErrorKind::io("read", e).in_file(path))
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> crate::Error {
+    ErrorKind::Unknown { what: "kind", name: name.to_string() }
+        .bare()
+        .with_hint(format!("kinds: {}", known.collect::<Vec<_>>().join(", ")))
+}
+
+fn unrecognised<'a>(path: &Path, known: impl Iterator<Item = &'a str>) -> crate::Error {
+    ErrorKind::Unsupported("this kind of file or folder".to_string())
+        .in_file(path)
+        .with_hint(format!("name its `kind`, one of: {}", known.collect::<Vec<_>>().join(", ")))
+}

@@ -1,0 +1,114 @@
+//! [`Scene`]: the town as textured triangles; what the rasteriser draws and the LiDAR hits.
+
+use nalgebra::{Vector2, Vector3};
+
+/// How a surface looks; procedural textures are functions of its `uv` in metres and of `seed`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Surface {
+    /// Asphalt with grain and patches.
+    Asphalt,
+    /// White or yellow road paint, a little worn.
+    Paint {
+        /// Yellow rather than white.
+        yellow: bool,
+    },
+    /// Paving slabs.
+    Pavement,
+    /// Kerb stone.
+    Kerb,
+    /// Grass.
+    Grass,
+    /// Bare soil and gravel (off the road).
+    Gravel,
+    /// Water.
+    Water,
+    /// A façade with windows by storey; `style` picks material and colours.
+    Facade {
+        /// Which look.
+        style: u8,
+    },
+    /// A shop front at street level.
+    Shop {
+        /// Which look.
+        style: u8,
+    },
+    /// A flat roof.
+    Roof,
+    /// Tree bark.
+    Bark,
+    /// Leaves.
+    Leaves,
+    /// Metal of poles and guard rails.
+    Metal,
+    /// Plain colour (vehicles, boards), linear RGB 0–1.
+    Plain([f32; 3]),
+    /// Vehicle glass.
+    Glass,
+    /// A board with text: index into [`Scene::boards`]; `uv` runs 0–1 over the board.
+    Board(u32),
+    /// Concrete of tunnel walls.
+    Concrete,
+}
+
+/// What a triangle belongs to, for masks, LiDAR intensity and truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// Never moves.
+    Static,
+    /// A parked vehicle: gone or another on another date.
+    Parked,
+}
+
+/// One triangle, counter-clockwise seen from outside, ENU metres at the town's origin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Triangle {
+    /// Corners, metres.
+    pub corners: [Vector3<f64>; 3],
+    /// Texture coordinates of the corners (metres on the surface, or 0–1 for boards).
+    pub uv: [Vector2<f32>; 3],
+    /// How it looks.
+    pub surface: Surface,
+    /// Varies textures between buildings, trees, vehicles.
+    pub seed: u32,
+    /// What it belongs to.
+    pub thing: Thing,
+}
+
+/// A board's picture: a street-name sign, a traffic sign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Board {
+    /// Lines of text, top to bottom.
+    pub lines: Vec<String>,
+    /// Background, sRGB.
+    pub background: [u8; 3],
+    /// Text and rim, sRGB.
+    pub foreground: [u8; 3],
+    /// Width over height.
+    pub aspect: f32,
+}
+
+/// The light of a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Light {
+    /// Direction towards the sun, ENU, unit.
+    pub sun: Vector3<f64>,
+    /// Colour and strength of the sun, linear RGB.
+    pub sun_rgb: [f32; 3],
+    /// Colour and strength of the sky, linear RGB.
+    pub sky_rgb: [f32; 3],
+    /// Share of leaves that are brown (autumn), 0–1.
+    pub autumn: f32,
+    /// Haze per metre.
+    pub haze: f32,
+}
+
+/// The town on one date.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    /// All surfaces.
+    pub triangles: Vec<Triangle>,
+    /// Pictures of boards.
+    pub boards: Vec<Board>,
+    /// The light of that date.
+    pub light: Light,
+}
