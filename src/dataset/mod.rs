@@ -2,5 +2,6 @@
 
 mod config;
 pub mod rows;
+pub mod unit;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
