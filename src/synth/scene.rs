@@ -102,6 +102,19 @@ pub struct Light {
     pub haze: f32,
 }
 
+/// A place that the open sky does not reach, e.g. the inside of a tunnel: axis-aligned in ENU, metres.
+///
+/// No sun falls on a surface point inside it, and only the share `sky` of the sky's light does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shade {
+    /// Lower corner.
+    pub min: Vector3<f64>,
+    /// Upper corner.
+    pub max: Vector3<f64>,
+    /// Share of the sky's light, 0–1.
+    pub sky: f32,
+}
+
 /// The town on one date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {
@@ -109,6 +122,8 @@ pub struct Scene {
     pub triangles: Vec<Triangle>,
     /// Pictures of boards.
     pub boards: Vec<Board>,
+    /// Dark places.
+    pub shades: Vec<Shade>,
     /// The light of that date.
     pub light: Light,
 }
