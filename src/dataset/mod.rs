@@ -1,7 +1,14 @@
 //! Layer 6: the data set on disk (DESIGN section 5, `docs/format.md`): written, read, queried, validated.
 
+mod columns;
 mod config;
+#[cfg(test)]
+mod fixture;
+pub mod geoparquet;
+pub mod manifest;
 pub mod rows;
+pub mod shard;
+pub mod tables;
 pub mod unit;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};

@@ -137,3 +137,30 @@ pub struct SourceRow {
     /// `map/0`, `recording/2`: the entry of the config.
     pub entry: String,
 }
+
+/// A row of `references/*.parquet`: street view of a sample's place, from another recording. T is its ticks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceRow {
+    /// Row of the `samples` table.
+    pub sample_id: String,
+    /// Row of the `frames` table.
+    pub frame_id: String,
+    /// `geometric`, `semantic`, `lookahead`.
+    pub role: String,
+    /// The reference's recording.
+    pub recording_id: String,
+    /// Days between picture and t0, absolute; `None` where one has no time.
+    pub dt_days: Option<f64>,
+    /// Horizontal distance to the window's path, metres.
+    pub distance_m: f64,
+    /// Bearing from the pose at t0, degrees, left positive.
+    pub bearing_deg: Option<f64>,
+    /// The target camera.
+    pub channel: Option<String>,
+    /// Share of the target picture that it sees at each tick, NaN where there is none; shape (T,).
+    pub overlap: Vec<f64>,
+    /// `depth`, `footprint`.
+    pub overlap_source: Option<String>,
+    /// Metres beyond the window's end (`lookahead` only).
+    pub ahead_m: Option<f64>,
+}

@@ -1,0 +1,169 @@
+//! Parquet and GeoParquet 1.1 files, the same bytes on every machine, over polars' eager writer and reader.
+//!
+//! Source: <https://geoparquet.org/releases/v1.1.0/>. Geometries are WKB, `lon, lat` in OGC:CRS84 (the default, so
+//! `crs` is left out); the covering is a struct column `bbox` of float64.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use geo::{BoundingRect, Geometry};
+use geo_traits::to_geo::ToGeoGeometry;
+use polars::io::parquet::write::KeyValueMetadata;
+use polars::prelude::*;
+use polars_parquet::write::{ZstdLevel, schema_to_metadata_key};
+use serde_json::json;
+
+use crate::coord::BBox;
+use crate::error::{ErrorKind, Result};
+
+/// Rows of a row group: small, so that a query by place reads little (DESIGN section 5).
+pub const ROWS_PER_GROUP: usize = 4096;
+
+/// The column of geometries.
+pub(super) const GEOMETRY: &str = "geometry";
+
+/// Writes a table to `path` and syncs it; with a column `geometry` (WKB) and `bbox` it is GeoParquet.
+///
+/// The bytes depend on the rows alone: groups are cut here (polars would let them grow past the size asked for),
+/// columns are encoded one after the other, and no time is written.
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`] where the file cannot be written.
+pub fn write(path: &Path, table: &DataFrame) -> Result<()> {
+    let bytes = encode(table).map_err(|e| encoding(e).in_file(path))?;
+    let io = |action| move |e| ErrorKind::io(action, e).in_file(path);
+    let mut file = File::create(path).map_err(io("create file"))?;
+    file.write_all(&bytes).map_err(io("write"))?;
+    file.sync_all().map_err(io("write"))
+}
+
+/// A table as the bytes of a (Geo)Parquet file.
+///
+/// # Errors
+///
+/// polars', where a type cannot be stored.
+pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
+    let mut table = table.clone();
+    table.rechunk_mut();
+    let mut metadata = Vec::new();
+    // polars states view types in ARROW:schema, which pyarrow cannot filter (geopandas' `bbox=`); an entry of ours
+    // with large_string and large_binary wins over it.
+    let schema: ArrowSchema = table
+        .schema()
+        .iter_fields()
+        .map(|field| field.to_arrow(CompatLevel::oldest()))
+        .map(|field| (field.name.clone(), field))
+        .collect();
+    let entry = schema_to_metadata_key(&schema);
+    metadata.push((entry.key, entry.value.unwrap_or_default()));
+    if table.column(GEOMETRY).is_ok() {
+        metadata.push(("geo".to_string(), geo_metadata(&table)?));
+    }
+    let mut bytes = Vec::new();
+    let mut writer = ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(3)?)))
+        .with_statistics(StatisticsOptions::full())
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata)))
+        .set_parallel(false)
+        .batched(table.schema())?;
+    let mut first = 0;
+    while first < table.height() {
+        let group = table.slice(first as i64, ROWS_PER_GROUP);
+        first += group.height();
+        writer.write_batch(&group)?;
+    }
+    writer.finish()?;
+    drop(writer);
+    Ok(bytes)
+}
+
+/// Reads a whole (Geo)Parquet file as one chunk.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`], [`ErrorKind::Io`], or [`ErrorKind::Damaged`] where it is not Parquet.
+pub fn read(path: &Path) -> Result<DataFrame> {
+    let bytes = std::fs::read(path).map_err(|e| ErrorKind::io("read", e).in_file(path))?;
+    // polars' own cause is in the message; a garbled file must not bring the program down either.
+    let table = std::panic::catch_unwind(move || decode(bytes));
+    match table {
+        Ok(Ok(table)) => Ok(table),
+        Ok(Err(e)) => Err(ErrorKind::Damaged(format!("not a readable Parquet file ({e})")).in_file(path)),
+        Err(_) => Err(ErrorKind::Damaged("not a readable Parquet file".to_string()).in_file(path)),
+    }
+}
+
+fn decode(bytes: Vec<u8>) -> PolarsResult<DataFrame> {
+    let mut table = ParquetReader::new(Cursor::new(bytes)).finish()?;
+    table.rechunk_mut();
+    Ok(table)
+}
+
+/// The value of the `geo` key: types and extent from the columns themselves.
+fn geo_metadata(table: &DataFrame) -> PolarsResult<String> {
+    let mut types = BTreeSet::new();
+    for wkb in table.column(GEOMETRY)?.binary()?.iter().flatten() {
+        types.insert(geometry_type(wkb));
+    }
+    let mut column = json!({ "encoding": "WKB", "geometry_types": types });
+    let fields = table.column("bbox")?.struct_()?.fields_as_series();
+    let edge = |name: &str, least: bool| -> PolarsResult<Option<f64>> {
+        let field = fields.iter().find(|f| f.name() == name);
+        let Some(field) = field else { polars_bail!(ColumnNotFound: "bbox.{name}") };
+        Ok(if least { field.f64()?.min() } else { field.f64()?.max() })
+    };
+    let extent = [edge("xmin", true)?, edge("ymin", true)?, edge("xmax", false)?, edge("ymax", false)?];
+    if let [Some(xmin), Some(ymin), Some(xmax), Some(ymax)] = extent {
+        column["bbox"] = json!([xmin, ymin, xmax, ymax]);
+    }
+    column["covering"] = json!({ "bbox": {
+        "xmin": ["bbox", "xmin"], "ymin": ["bbox", "ymin"], "xmax": ["bbox", "xmax"], "ymax": ["bbox", "ymax"],
+    } });
+    Ok(json!({ "version": "1.1.0", "primary_column": GEOMETRY, "columns": { GEOMETRY: column } }).to_string())
+}
+
+/// The name of a 2-D WKB's geometry type (OGC 06-103r4, table 7).
+fn geometry_type(wkb: &[u8]) -> &'static str {
+    match wkb.get(1) {
+        Some(1) => "Point",
+        Some(2) => "LineString",
+        Some(3) => "Polygon",
+        Some(4) => "MultiPoint",
+        Some(5) => "MultiLineString",
+        Some(6) => "MultiPolygon",
+        _ => "GeometryCollection",
+    }
+}
+
+/// A geometry as little-endian WKB.
+pub fn to_wkb(geometry: &Geometry<f64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wkb::writer::write_geometry(&mut bytes, geometry, &wkb::writer::WriteOptions::default())
+        .expect("writing 2-D geometries to memory cannot fail");
+    bytes
+}
+
+/// The geometry of a WKB.
+///
+/// # Errors
+///
+/// [`ErrorKind::Malformed`] where it is none.
+pub fn from_wkb(bytes: &[u8]) -> Result<Geometry<f64>, ErrorKind> {
+    let malformed = |reason: String| ErrorKind::malformed("WKB", reason);
+    let read = wkb::reader::read_wkb(bytes).map_err(|e| malformed(e.to_string()))?;
+    read.try_to_geometry().ok_or_else(|| malformed("an empty point".to_string()))
+}
+
+/// The box around a geometry; `None` where it is empty or not finite.
+pub fn bounds(geometry: &Geometry<f64>) -> Option<BBox> {
+    let rect = geometry.bounding_rect()?;
+    BBox::of_points([(rect.min().x, rect.min().y), (rect.max().x, rect.max().y)])
+}
+
+/// A table that cannot be encoded, as an error kind.
+pub(super) fn encoding(error: PolarsError) -> ErrorKind {
+    ErrorKind::io("encode table", std::io::Error::other(error))
+}

@@ -1,0 +1,162 @@
+//! `manifest.json`: what a data set is, what it was made of, and every file in it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::coord::BBox;
+use crate::error::{ErrorKind, Result};
+
+/// The version of the format that this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The file's name in a data set.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The manifest of a data set. Paths are relative, `/` between parts; maps and lists are ordered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// The data set's name.
+    pub name: String,
+    /// Version of the code that built it, e.g. `worldloom 0.1.0`.
+    pub code_version: String,
+    /// The build config with all defaults filled in.
+    pub config: serde_json::Value,
+    /// A row a `[[map]]` and a row a recording.
+    pub sources: Vec<SourceEntry>,
+    /// Rows of each table, features of each map layer, …, by name.
+    pub counts: BTreeMap<String, u64>,
+    /// The box around all trajectories, degrees; `None` without any.
+    pub extent: Option<BBox>,
+    /// First and last time of recordings; `None` without a clock.
+    pub times: Option<Times>,
+    /// Every file but the manifest itself and `index/`, ordered by path.
+    pub files: Vec<FileEntry>,
+}
+
+/// What a data set was made from: one `[[map]]` or one recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// Relative to the config; an absolute path as its last part and a hash.
+    pub path: String,
+    /// Kind of source, e.g. `osm`, `folder`.
+    pub kind: String,
+    /// `map/0`, `recording/2`: the entry of the config.
+    pub entry: String,
+    /// Bytes, over all files.
+    pub size: u64,
+    /// blake3 of the file, or of the tree of files, hex.
+    pub blake3: String,
+    /// SPDX licence.
+    pub license: String,
+    /// Who must be named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<String>,
+}
+
+/// A span of time, nanoseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// First.
+    pub start_ns: i64,
+    /// Last.
+    pub end_ns: i64,
+}
+
+/// A file of the data set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Relative to the data set.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// blake3 of its bytes, hex.
+    pub blake3: String,
+}
+
+impl Manifest {
+    /// Reads `DIR/manifest.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] with a hint where `dir` is not a data set, [`ErrorKind::Unsupported`] where its format
+    /// is another version, [`ErrorKind::Damaged`] where the file is not a manifest.
+    pub fn read(dir: &Path) -> Result<Manifest> {
+        let path = dir.join(MANIFEST);
+        let text = std::fs::read(&path).map_err(|e| {
+            ErrorKind::io("read", e)
+                .in_file(&path)
+                .with_hint("a data set is a folder with a `manifest.json`, as `worldloom build` makes it")
+        })?;
+        let damaged = |e: serde_json::Error| ErrorKind::Damaged(format!("not a manifest ({e})")).in_file(&path);
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
+        match value.get("format_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(FORMAT_VERSION) => {}
+            Some(version) => {
+                let what = format!("data set format version {version} (this is version {FORMAT_VERSION})");
+                return Err(ErrorKind::Unsupported(what).in_file(&path));
+            }
+            None => return Err(ErrorKind::Damaged("no `format_version`".to_string()).in_file(&path)),
+        }
+        serde_json::from_value(value).map_err(damaged)
+    }
+
+    /// The file's text: pretty, the same for the same content.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a manifest has no keys that JSON lacks");
+        text.push('\n');
+        text
+    }
+
+    /// Writes `DIR/manifest.json` and syncs it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] where it cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(MANIFEST);
+        let io = |action| move |e| (action, e);
+        let written = File::create(&path).map_err(io("create file")).and_then(|mut file| {
+            file.write_all(self.to_json().as_bytes()).and_then(|()| file.sync_all()).map_err(io("write"))
+        });
+        written.map_err(|(action, e)| ErrorKind::io(action, e).in_file(&path))
+    }
+}
+
+impl FileEntry {
+    /// The entry of the file at `DIR/path`, hashed in constant memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] or [`ErrorKind::Io`] where it cannot be read.
+    pub fn of(dir: &Path, path: &str) -> Result<FileEntry> {
+        let (size, blake3) = hash_file(&dir.join(path))?;
+        Ok(FileEntry { path: path.to_string(), size, blake3 })
+    }
+}
+
+/// Size and blake3 (hex) of a file, in constant memory.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] or [`ErrorKind::Io`] where it cannot be read.
+pub fn hash_file(path: &Path) -> Result<(u64, String)> {
+    let io = |e| ErrorKind::io("read", e).in_file(path);
+    let mut file = File::open(path).map_err(io)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(io)?;
+        if read == 0 {
+            return Ok((size, hasher.finalize().to_hex().to_string()));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
