@@ -2,11 +2,13 @@
 
 mod calibration;
 mod map;
+mod points;
 mod recording;
 mod source_ref;
 
 pub use calibration::{CameraIntrinsics, CameraModelKind, Modality, Sensor};
 pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
+pub use points::PointCloud;
 pub use recording::{
     Clock, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef, PoseFix, Recording,
     WheelReading,

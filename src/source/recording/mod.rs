@@ -1,1 +1,3 @@
 //! Recordings: one file or folder a format.
+
+pub mod lidar;
