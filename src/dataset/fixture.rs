@@ -6,10 +6,11 @@ use std::sync::Arc;
 use geo::{Geometry, LineString, Polygon};
 use nalgebra::{UnitQuaternion, Vector3};
 
-use super::manifest::{FORMAT_VERSION, FileEntry, Manifest, SourceEntry, Times};
+use super::manifest::{FORMAT_VERSION, Manifest, SourceEntry, Times};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow, SourceRow};
 use super::shard::ShardWriter;
 use super::tables;
+use super::unit::stage_file;
 use crate::coord::{BBox, EnuFrame, Geodetic, Pose};
 use crate::fuse::{ClockOffset, Register};
 use crate::record::{CameraIntrinsics, CameraModelKind, MapAttributes, MapFeature, MapLayer, Modality, Sensor};
@@ -336,7 +337,7 @@ pub(super) fn list(dir: &Path, samples: &[SampleRow]) {
         counts: [("samples".to_string(), samples.len() as u64)].into(),
         extent: BBox::of_points(samples.iter().flat_map(|s| s.path.iter().copied())),
         times: Some(Times { start_ns: 1_700_000_000_000_000_000, end_ns: 1_700_000_029_500_000_000 }),
-        files: paths.iter().map(|path| FileEntry::of(dir, path).expect("a file")).collect(),
+        files: paths.iter().map(|path| stage_file(dir, &dir.join(path)).expect("a file")).collect(),
     };
     manifest.write(dir).expect("written");
 }

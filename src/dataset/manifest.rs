@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::unit::StagedFile;
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Result};
 
@@ -36,7 +37,7 @@ pub struct Manifest {
     /// First and last time of recordings; `None` without a clock.
     pub times: Option<Times>,
     /// Every file but the manifest itself and `index/`, ordered by path.
-    pub files: Vec<FileEntry>,
+    pub files: Vec<StagedFile>,
 }
 
 /// What a data set was made from: one `[[map]]` or one recording.
@@ -66,17 +67,6 @@ pub struct Times {
     pub start_ns: i64,
     /// Last.
     pub end_ns: i64,
-}
-
-/// A file of the data set.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct FileEntry {
-    /// Relative to the data set.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// blake3 of its bytes, hex.
-    pub blake3: String,
 }
 
 impl Manifest {
@@ -125,38 +115,5 @@ impl Manifest {
             file.write_all(self.to_json().as_bytes()).and_then(|()| file.sync_all()).map_err(io("write"))
         });
         written.map_err(|(action, e)| ErrorKind::io(action, e).in_file(&path))
-    }
-}
-
-impl FileEntry {
-    /// The entry of the file at `DIR/path`, hashed in constant memory.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`] or [`ErrorKind::Io`] where it cannot be read.
-    pub fn of(dir: &Path, path: &str) -> Result<FileEntry> {
-        let (size, blake3) = hash_file(&dir.join(path))?;
-        Ok(FileEntry { path: path.to_string(), size, blake3 })
-    }
-}
-
-/// Size and blake3 (hex) of a file, in constant memory.
-///
-/// # Errors
-///
-/// [`ErrorKind::NotFound`] or [`ErrorKind::Io`] where it cannot be read.
-pub fn hash_file(path: &Path) -> Result<(u64, String)> {
-    let io = |e| ErrorKind::io("read", e).in_file(path);
-    let mut file = File::open(path).map_err(io)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(io)?;
-        if read == 0 {
-            return Ok((size, hasher.finalize().to_hex().to_string()));
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
     }
 }

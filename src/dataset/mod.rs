@@ -1,14 +1,18 @@
 //! Layer 6: the data set on disk (DESIGN section 5, `docs/format.md`): written, read, queried, validated.
 
+mod cells;
 mod columns;
 mod config;
+mod decode;
 #[cfg(test)]
 mod fixture;
 pub mod geoparquet;
 pub mod manifest;
+mod reader;
 pub mod rows;
 pub mod shard;
 pub mod tables;
 pub mod unit;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
+pub use reader::{Dataset, Media};

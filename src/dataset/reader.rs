@@ -1,0 +1,545 @@
+//! [`Dataset`]: a finished data set, opened for reading.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use image::RgbImage;
+use memmap2::Mmap;
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use polars::prelude::DataFrame;
+
+use super::cells::{Table, load};
+use super::manifest::Manifest;
+use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
+use super::{decode, tables};
+use crate::coord::{EnuFrame, Pose};
+use crate::error::{ErrorKind, Result};
+use crate::fuse::{FusedPose, PoseOrigin, Track};
+use crate::record::{HeightDatum, LAYERS, MapFeature};
+use crate::sample::{SampleConfig, SampleOverride, SampleRow};
+
+/// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
+///
+/// Cheap to share between threads. Samples are counted from 0 over all files of `samples/` in the order of their
+/// names, which is the order of `query` and of the loader.
+#[derive(Debug)]
+pub struct Dataset {
+    dir: PathBuf,
+    manifest: Manifest,
+    samples: Table,
+    sample_ids: OnceLock<HashMap<String, usize>>,
+    frames: Late<Indexed>,
+    poses: Late<Indexed>,
+    recordings: Late<BTreeMap<String, RecordingRow>>,
+    references: Late<Indexed>,
+    map: Late<Vec<MapFeature>>,
+    shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
+    tracks: Mutex<BTreeMap<String, Arc<Track>>>,
+}
+
+impl Dataset {
+    /// Opens the data set at `dir`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Manifest::read`]; [`ErrorKind::Damaged`] naming the file of `samples/` that cannot be read.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Dataset> {
+        let dir = dir.as_ref().to_path_buf();
+        let manifest = Manifest::read(&dir)?;
+        let samples = load(&dir, "samples", tables::samples_table(&[]))?;
+        Ok(Dataset {
+            dir,
+            manifest,
+            samples,
+            sample_ids: OnceLock::new(),
+            frames: Late::default(),
+            poses: Late::default(),
+            recordings: Late::default(),
+            references: Late::default(),
+            map: Late::default(),
+            shards: Mutex::default(),
+            tracks: Mutex::default(),
+        })
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How many samples it has.
+    pub fn len(&self) -> usize {
+        self.samples.rows.height()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The `samples` table: all files as one.
+    pub fn samples(&self) -> &DataFrame {
+        &self.samples.rows
+    }
+
+    /// The sample of row `i`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unknown`] from [`len`](Dataset::len) on, [`ErrorKind::Damaged`] where the row is not what the
+    /// format asks for.
+    pub fn sample(&self, i: usize) -> Result<SampleRow> {
+        if i >= self.len() {
+            return Err(ErrorKind::Unknown { what: "sample", name: i.to_string() }.in_file(&self.dir));
+        }
+        self.samples.row(i, decode::sample)
+    }
+
+    /// The row of a sample.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unknown`] where there is none of this id.
+    pub fn find(&self, sample_id: &str) -> Result<usize> {
+        let ids = self.sample_ids.get_or_init(|| {
+            let ids = self.samples.rows.column("sample_id").and_then(|c| c.str());
+            let ids = ids.expect("the schema was checked when the table was read");
+            ids.iter().enumerate().filter_map(|(i, id)| Some((id?.to_string(), i))).collect()
+        });
+        let unknown = || ErrorKind::Unknown { what: "sample", name: sample_id.to_string() }.in_file(&self.dir);
+        ids.get(sample_id).copied().ok_or_else(unknown)
+    }
+
+    /// The `frames` table: all files as one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] naming the file that cannot be read; so do all of the following.
+    pub fn frames(&self) -> Result<&DataFrame> {
+        Ok(&self.frame_table()?.table.rows)
+    }
+
+    /// The `poses` table: all files as one.
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames).
+    pub fn poses(&self) -> Result<&DataFrame> {
+        Ok(&self.pose_table()?.table.rows)
+    }
+
+    /// A frame by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unknown`] where there is none; as [`frames`](Dataset::frames).
+    pub fn frame(&self, frame_id: &str) -> Result<FrameRow> {
+        let frames = self.frame_table()?;
+        let unknown = || ErrorKind::Unknown { what: "frame", name: frame_id.to_string() }.in_file(&self.dir);
+        let i = frames.of(frame_id).first().copied().ok_or_else(unknown)?;
+        frames.table.row(i, decode::frame)
+    }
+
+    /// The frame of row `i` of [`frames`](Dataset::frames).
+    ///
+    /// # Errors
+    ///
+    /// As [`frame`](Dataset::frame).
+    pub fn frame_at(&self, i: usize) -> Result<FrameRow> {
+        self.frame_table()?.table.row(i, decode::frame)
+    }
+
+    /// All recordings, by their ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames).
+    pub fn recordings(&self) -> Result<&BTreeMap<String, RecordingRow>> {
+        self.recordings.get(|| {
+            let table = load(&self.dir, "recordings", tables::recordings_table(&[]))?;
+            let rows = (0..table.rows.height()).map(|i| table.row(i, decode::recording));
+            rows.map(|row| row.map(|r| (r.recording_id.clone(), r))).collect()
+        })
+    }
+
+    /// A recording by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unknown`] where there is none; as [`frames`](Dataset::frames).
+    pub fn recording(&self, recording_id: &str) -> Result<&RecordingRow> {
+        let unknown = || ErrorKind::Unknown { what: "recording", name: recording_id.to_string() }.in_file(&self.dir);
+        self.recordings()?.get(recording_id).ok_or_else(unknown)
+    }
+
+    /// The ego trajectory of a recording, as the `poses` table has it: what every pose of its samples comes from.
+    ///
+    /// # Errors
+    ///
+    /// As [`recording`](Dataset::recording); [`ErrorKind::Damaged`] where it has no poses.
+    pub fn track(&self, recording_id: &str) -> Result<Arc<Track>> {
+        if let Some(track) = self.tracks.lock().unwrap_or_else(PoisonError::into_inner).get(recording_id) {
+            return Ok(track.clone());
+        }
+        let poses = self.pose_table()?;
+        let rows = poses.of(recording_id).iter().map(|&i| poses.table.row(i, decode::pose_row));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        let recording = self.recording(recording_id)?;
+        if rows.is_empty() {
+            return Err(ErrorKind::Damaged(format!("no poses of `{recording_id}`")).in_file(&poses.table.path));
+        }
+        let track = Arc::new(track(recording, rows));
+        let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(tracks.entry(recording_id.to_string()).or_insert(track).clone())
+    }
+
+    /// The references of a sample, in the order of the table.
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames).
+    pub fn references(&self, sample_id: &str) -> Result<Vec<ReferenceRow>> {
+        let references = self.references.get(|| {
+            let table = load(&self.dir, "references", tables::references_table(&[]))?;
+            Ok(Indexed::new(table, "sample_id"))
+        })?;
+        references.of(sample_id).iter().map(|&i| references.table.row(i, decode::reference)).collect()
+    }
+
+    /// All map features, layer by layer.
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames); a layer without a file has no features.
+    pub fn map_features(&self) -> Result<&[MapFeature]> {
+        let features = self.map.get(|| {
+            let empty = tables::map_table(&[]).expect("our own tables can be built without rows");
+            let mut all = Vec::new();
+            for layer in LAYERS {
+                let path = self.dir.join("map").join(format!("{}.parquet", layer.name()));
+                if !path.is_file() {
+                    continue;
+                }
+                let rows = super::cells::checked(&path, &empty)?;
+                let table = Table { path, rows };
+                for i in 0..table.rows.height() {
+                    all.push(table.row(i, decode::feature(layer))?);
+                }
+            }
+            Ok(all)
+        })?;
+        Ok(features)
+    }
+
+    /// The bytes of a frame, mapped from its shard; their checksum is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] naming the shard, where it is not there or too short.
+    pub fn media(&self, frame: &FrameRow) -> Result<Media> {
+        let shard = self.shard(&frame.shard)?;
+        let range = usize::try_from(frame.offset).ok().zip(usize::try_from(frame.length).ok());
+        let range = range.and_then(|(first, length)| Some(first..first.checked_add(length)?));
+        match range.filter(|r| r.end <= shard.len()) {
+            Some(range) => Ok(Media { shard, range }),
+            None => {
+                let reason = format!("frame `{}` lies beyond the end of its shard", frame.frame_id);
+                Err(ErrorKind::Damaged(reason).in_file(self.dir.join(&frame.shard)))
+            }
+        }
+    }
+
+    /// The bytes of a frame, after comparing their checksum.
+    ///
+    /// # Errors
+    ///
+    /// As [`media`](Dataset::media); [`ErrorKind::Damaged`] where the checksum differs.
+    pub fn media_checked(&self, frame: &FrameRow) -> Result<Media> {
+        let media = self.media(frame)?;
+        if blake3::hash(&media).to_hex().as_str() == frame.checksum {
+            return Ok(media);
+        }
+        let reason = format!("the bytes of frame `{}` do not have its checksum", frame.frame_id);
+        Err(ErrorKind::Damaged(reason).in_file(self.dir.join(&frame.shard)))
+    }
+
+    /// The picture of a camera's frame, (H, W, 3) uint8.
+    ///
+    /// # Errors
+    ///
+    /// As [`media`](Dataset::media); [`ErrorKind::Damaged`] where it does not decode.
+    pub fn image(&self, frame: &FrameRow) -> Result<RgbImage> {
+        let media = self.media(frame)?;
+        let picture = image::load_from_memory(&media).map_err(|e| {
+            let reason = format!("the picture of frame `{}` does not decode ({e})", frame.frame_id);
+            ErrorKind::Damaged(reason).in_file(self.dir.join(&frame.shard))
+        })?;
+        Ok(picture.into_rgb8())
+    }
+
+    /// The `[sample]` settings of a recording: the config's, with those of its own `[[recording]]` over them.
+    ///
+    /// # Errors
+    ///
+    /// As [`recording`](Dataset::recording); [`ErrorKind::Damaged`] where the manifest's config is not one.
+    pub fn sample_config(&self, recording_id: &str) -> Result<SampleConfig> {
+        let entry = usize::try_from(self.recording(recording_id)?.entry).unwrap_or(usize::MAX);
+        let config = &self.manifest.config;
+        let damaged = |e: serde_json::Error| {
+            ErrorKind::Damaged(format!("config of the manifest: {e}")).in_file(self.dir.join(super::manifest::MANIFEST))
+        };
+        let common: SampleConfig = match config.get("sample") {
+            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
+            None => SampleConfig::default(),
+        };
+        let own = config.get("recording").and_then(|all| all.get(entry)).and_then(|r| r.get("sample"));
+        let own: Option<SampleOverride> = match own {
+            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
+            None => None,
+        };
+        Ok(common.with(own.as_ref()))
+    }
+
+    fn frame_table(&self) -> Result<&Indexed> {
+        self.frames.get(|| Ok(Indexed::new(load(&self.dir, "frames", tables::frames_table(&[]))?, "frame_id")))
+    }
+
+    fn pose_table(&self) -> Result<&Indexed> {
+        self.poses.get(|| Ok(Indexed::new(load(&self.dir, "poses", tables::poses_table(&[]))?, "recording_id")))
+    }
+
+    /// A shard, mapped once.
+    fn shard(&self, name: &str) -> Result<Arc<Mmap>> {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shard) = shards.get(name) {
+            return Ok(shard.clone());
+        }
+        let path = self.dir.join(name);
+        let damaged = |reason: &str| ErrorKind::Damaged(reason.to_string()).in_file(&path);
+        // The name comes from a file: it must not lead out of the data set.
+        if !Path::new(name).components().all(|c| matches!(c, Component::Normal(_))) {
+            return Err(damaged("a shard's path leads out of the data set"));
+        }
+        let file = File::open(&path).map_err(|e| damaged(&format!("the shard cannot be opened ({e})")))?;
+        // SAFETY: a finished data set is never written to (a rebuild renames a new folder into its place, which leaves
+        // this file as it is), so the mapped bytes do not change under us.
+        let shard = unsafe { Mmap::map(&file) }.map_err(|e| damaged(&format!("the shard cannot be mapped ({e})")))?;
+        Ok(shards.entry(name.to_string()).or_insert(Arc::new(shard)).clone())
+    }
+}
+
+/// The bytes of a frame: a window into a mapped shard, which stays open while this lives.
+#[derive(Debug, Clone)]
+pub struct Media {
+    shard: Arc<Mmap>,
+    range: std::ops::Range<usize>,
+}
+
+impl Deref for Media {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.shard[self.range.clone()]
+    }
+}
+
+/// A table with the rows of each value of one text column.
+#[derive(Debug)]
+struct Indexed {
+    table: Table,
+    rows: HashMap<String, Vec<usize>>,
+}
+
+impl Indexed {
+    fn new(table: Table, column: &str) -> Indexed {
+        let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
+        let keys = table.rows.column(column).and_then(|c| c.str()).expect("the schema was checked on reading");
+        for (i, key) in keys.iter().enumerate() {
+            match key.and_then(|key| rows.get_mut(key)) {
+                Some(of_key) => of_key.push(i),
+                None => drop(key.map(|key| rows.insert(key.to_string(), vec![i]))),
+            }
+        }
+        Indexed { table, rows }
+    }
+
+    fn of(&self, key: &str) -> &[usize] {
+        self.rows.get(key).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A value that is made when first asked for, once, unless making it fails.
+#[derive(Debug)]
+struct Late<T> {
+    value: OnceLock<T>,
+    making: Mutex<()>,
+}
+
+impl<T> Default for Late<T> {
+    fn default() -> Late<T> {
+        Late { value: OnceLock::new(), making: Mutex::new(()) }
+    }
+}
+
+impl<T> Late<T> {
+    fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let value = make()?;
+        Ok(self.value.get_or_init(|| value))
+    }
+}
+
+/// A recording's rows of the `poses` table as the track that wrote them.
+fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
+    let timed = rows.iter().all(|r| r.t_ns.is_some());
+    let mut ways: Vec<String> = Vec::new();
+    let mut by_name: HashMap<String, u32> = HashMap::new();
+    let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    let mut fused: Vec<FusedPose> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let [x, y, z, qw, qx, qy, qz] = row.pose;
+        let way = row.way_id.map(|name| {
+            *by_name.entry(name.clone()).or_insert_with(|| {
+                ways.push(name);
+                ways.len() as u32 - 1
+            })
+        });
+        fused.push(FusedPose {
+            t_ns: row.t_ns,
+            s_m: row.s_m,
+            pose: Pose::new(Vector3::new(x, y, z), UnitQuaternion::new_unchecked(Quaternion::new(qw, qx, qy, qz))),
+            speed_mps: known(row.speed_mps),
+            acceleration_mps2: known(row.acceleration_mps2),
+            yaw_rate_radps: known(row.yaw_rate_radps),
+            sigma_xy_m: known(row.sigma_xy_m),
+            sigma_z_m: known(row.sigma_z_m),
+            sigma_heading_deg: known(row.sigma_heading_deg),
+            origin: if row.source == PoseOrigin::Source.name() { PoseOrigin::Source } else { PoseOrigin::Estimated },
+            way,
+            way_offset_m: known(row.way_offset_m),
+            match_probability: known(row.match_probability),
+        });
+    }
+    match timed {
+        true => fused.sort_by_key(|r| r.t_ns),
+        false => fused.sort_by(|a, b| a.s_m.total_cmp(&b.s_m)),
+    }
+    let datums = [HeightDatum::Ellipsoidal, HeightDatum::Orthometric, HeightDatum::None];
+    Track {
+        frame: EnuFrame::new(recording.origin),
+        height_datum: datums.into_iter().find(|d| d.name() == recording.height_datum).unwrap_or_default(),
+        timed,
+        rows: fused,
+        ways,
+        clock: recording.clock.clone(),
+        register: recording.register,
+        // What the rows were made from is not in the data set; windows already state its gaps.
+        input_t_ns: Vec::new(),
+        input_s_m: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn written() -> (tempfile::TempDir, Dataset) {
+        let dir = tempfile::tempdir().expect("a folder");
+        fixture::write(dir.path(), &fixture::samples());
+        let dataset = Dataset::open(dir.path()).expect("a data set");
+        (dir, dataset)
+    }
+
+    /// Equal where NaN is NaN.
+    fn same(a: &SampleRow, b: &SampleRow) -> bool {
+        format!("{a:?}") == format!("{b:?}")
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_null_or_not() {
+        let (_dir, dataset) = written();
+        let rows = fixture::samples();
+        assert_eq!(dataset.len(), rows.len());
+        for row in &rows {
+            let read = dataset.sample(dataset.find(&row.sample_id).expect("there")).expect("read");
+            assert!(same(row, &read), "{row:?}\n{read:?}");
+        }
+        for (id, full) in [("a", true), ("b", false)] {
+            assert_eq!(dataset.recording(id).expect("read"), &fixture::recording(id, full));
+            let frame = dataset.frame(&format!("{id}/front/0")).expect("read");
+            let placed = fixture::frame(&frame.frame_id, id, full);
+            let FrameRow { shard, offset, length, checksum, .. } = frame.clone();
+            assert_eq!(frame, FrameRow { shard, offset, length, checksum, ..placed });
+        }
+        assert_eq!(dataset.map_features().expect("read"), fixture::map());
+        let references = dataset.references("s0").expect("read");
+        assert_eq!(format!("{references:?}"), format!("{:?}", [fixture::reference(true), fixture::reference(false)]));
+        assert!(dataset.references("s1").expect("read").is_empty());
+    }
+
+    #[test]
+    fn a_track_is_the_one_that_wrote_the_poses() {
+        let (_dir, dataset) = written();
+        let timed = dataset.track("a").expect("read");
+        let state = timed.at_time(1_700_000_000_250_000_000).expect("inside");
+        assert!((state.pose.translation.x - 2.5).abs() < 1e-9 && (state.s_m - 2.5).abs() < 1e-9);
+        assert_eq!(timed.ways, ["way/1"]);
+        let untimed = dataset.track("b").expect("read");
+        assert!(!untimed.timed && untimed.at_distance(10.0).is_some());
+    }
+
+    #[test]
+    fn media_are_mapped_and_their_damage_is_found() {
+        let (dir, dataset) = written();
+        let frame = dataset.frame("a/front/0").expect("there");
+        assert_eq!(&dataset.media_checked(&frame).expect("whole")[..], fixture::picture());
+        assert_eq!(dataset.image(&frame).expect("a picture").dimensions(), (2, 1));
+        let wrong = FrameRow { checksum: "0".repeat(64), ..frame.clone() };
+        let error = dataset.media_checked(&wrong).expect_err("another checksum");
+        assert!(error.to_string().contains("shards/a-000.tar"), "{error}");
+        let beyond = FrameRow { offset: 1 << 40, ..frame.clone() };
+        assert!(matches!(dataset.media(&beyond).expect_err("beyond").kind(), ErrorKind::Damaged(_)));
+        let outside = FrameRow { shard: "../a-000.tar".to_string(), ..frame.clone() };
+        assert!(matches!(dataset.media(&outside).expect_err("outside").kind(), ErrorKind::Damaged(_)));
+        let missing = FrameRow { shard: "shards/b-000.tar".to_string(), ..frame };
+        assert!(dataset.media(&missing).expect_err("not there").to_string().contains("b-000.tar"));
+        drop(dir);
+    }
+
+    #[test]
+    fn a_garbled_or_missing_file_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let error = Dataset::open(dir.path()).expect_err("no data set");
+        assert!(error.hint().expect("a hint").contains("manifest.json"));
+        fixture::write(dir.path(), &fixture::samples());
+        let path = dir.path().join("samples/b.parquet");
+        let whole = std::fs::read(&path).expect("a file");
+        for garbled in [&whole[..whole.len() / 2], b"PAR1", b""] {
+            std::fs::write(&path, garbled).expect("written");
+            let error = Dataset::open(dir.path()).expect_err("garbled");
+            assert!(matches!(error.kind(), ErrorKind::Damaged(_)), "{error}");
+            assert!(error.to_string().contains("samples/b.parquet"), "{error}");
+        }
+        std::fs::copy(dir.path().join("frames/a.parquet"), &path).expect("copied");
+        let error = Dataset::open(dir.path()).expect_err("another table");
+        assert!(error.to_string().contains("no column `sample_id`"), "{error}");
+        std::fs::write(dir.path().join("manifest.json"), r#"{"format_version": 99}"#).expect("written");
+        let error = Dataset::open(dir.path()).expect_err("another version");
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+}
