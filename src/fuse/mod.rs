@@ -1,7 +1,16 @@
 //! Layer 4: fusion. One clock, one frame, one ego trajectory: [`fuse`] turns a recording's segment into a [`Track`].
 
+mod clock;
 mod config;
+mod motion;
+mod path;
+mod positions;
+mod segment;
+mod smoother;
 mod track;
+mod trajectory;
 
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
+pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};
+pub use trajectory::fuse;

@@ -1,7 +1,9 @@
 //! [`Track`]: the fused ego trajectory of one segment, and how it is read between its rows.
 
+use std::collections::BTreeMap;
+
 use crate::coord::{EnuFrame, Geodetic, Pose};
-use crate::record::HeightDatum;
+use crate::record::{FrameRecord, HeightDatum};
 
 /// Where a pose comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +109,8 @@ pub struct Track {
     pub input_t_ns: Vec<i64>,
     /// Places of the inputs along the path, ascending: the same for a track without a clock.
     pub input_s_m: Vec<f64>,
+    /// Without a clock, and where pictures gave the positions: path length of a frame by its stem, metres.
+    pub frame_s_m: BTreeMap<String, f64>,
 }
 
 /// The state of the ego between rows.
@@ -154,6 +158,34 @@ impl Track {
             _ => None,
         };
         Some(self.state(i, j, weight, t_ns, s_m))
+    }
+
+    /// A number of the rows, linear between the two around `state`; NaN where one of those that count is.
+    pub fn mix(&self, state: &State, value: impl Fn(&FusedPose) -> f64) -> f64 {
+        let a = value(&self.rows[state.row]);
+        match self.rows.get(state.row + 1) {
+            Some(next) if state.weight > 0.0 => a * (1.0 - state.weight) + value(next) * state.weight,
+            _ => a,
+        }
+    }
+
+    /// What was added to a sensor's timestamps, nanoseconds: its offset where one was applied, else 0.
+    pub fn clock_offset_ns(&self, sensor: &str) -> i64 {
+        let applied = self.clock.iter().find(|c| c.sensor == sensor && c.applied);
+        applied.and_then(|c| c.offset_ms).map_or(0, |ms| libm::round(ms * 1e6) as i64)
+    }
+
+    /// The time of a frame on the reference clock, nanoseconds.
+    pub fn frame_t_ns(&self, frame: &FrameRecord) -> Option<i64> {
+        Some(frame.t?.ns().saturating_add(self.clock_offset_ns(&frame.channel)))
+    }
+
+    /// The ego when a frame was taken: by its time, on a track without a clock by its stem; `None` outside the track.
+    pub fn at_frame(&self, frame: &FrameRecord) -> Option<State> {
+        match self.timed {
+            true => self.at_time(self.frame_t_ns(frame)?),
+            false => self.at_distance(*self.frame_s_m.get(&frame.stem)?),
+        }
     }
 
     /// The place of a pose of this track.

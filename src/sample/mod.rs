@@ -1,7 +1,13 @@
 //! Layer 5: windows over a fused track become samples.
 
+mod action;
+mod channels;
 mod config;
+mod grid;
 mod row;
+mod window;
 
+pub use channels::ChannelFilter;
 pub use config::{Axis, ReferencesConfig, SampleConfig, SampleOverride, TextConfig};
 pub use row::{Caption, PrivacyState, SampleFrame, SampleRow, Split};
+pub use window::{Observation, WindowInput, WindowStats, windows};

@@ -1,0 +1,344 @@
+//! [`fuse`]: one segment of a recording becomes one trajectory.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{UnitQuaternion, Vector3};
+
+use crate::coord::{EnuFrame, Pose};
+use crate::error::{ErrorKind, Location, Quarantine, Result};
+use crate::record::Recording;
+
+use super::clock::clocks;
+use super::motion::fill_motion;
+use super::path::Path;
+use super::positions::{Position, PositionSource, positions};
+use super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis, variance_between};
+use super::{FuseConfig, FusedPose, PoseChoice, PoseOrigin, Track};
+
+/// Rows of a moving ego lie no farther apart than this, nanoseconds (DESIGN section 5: at least 10 Hz).
+const STEP_NS: i64 = 100_000_000;
+/// Slower than this between two inputs, m/s, needs no rows between them.
+const STANDING_MPS: f64 = 0.05;
+/// In gaps longer than this, seconds, the ego is taken to move straight and evenly: a spline would swing.
+const SPLINE_S: f64 = 2.5;
+/// Jitter of positions that a source gives with its poses, metres.
+const SOURCE_JITTER_M: f64 = 0.1;
+/// Bounds of the jitter of estimated positions, metres.
+const JITTER_M: (f64, f64) = (0.1, 3.0);
+/// The shortest baseline that a heading is taken over, metres.
+const BASELINE_M: f64 = 2.0;
+
+/// Fuses one segment (see [`super::segments`]) into its ego trajectory.
+///
+/// Poses that the source gives are kept (`pose = "auto"` or `"source"`). Else positions come from GNSS, else from the
+/// geotags of pictures. With times they are smoothed at constant velocity, with a row at each of them and at least ten a
+/// second between; without times they are taken as they are, in the order given, and the track is one over distance. The
+/// heading is that of the path over at least 2 m, so that it holds at a stop; roll and pitch are 0. An ego that reverses
+/// looks like one that turned round: GNSS alone cannot tell. A track that never moves takes its heading from the
+/// compass of its pictures, where they have one.
+///
+/// `sigma_xy_m` of an estimated row is never below that of its fixes, since errors of neighbouring fixes are alike and
+/// do not average out; between distant fixes it grows. Refused positions (off the globe, repeated, jumping) go to
+/// `quarantine`. Clocks are taken as they are and their offsets stated as unknown, or trusted if the config says so.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] where the config asks for the source's poses and there are none: the build cannot go on.
+/// [`ErrorKind::Malformed`] where the segment has fewer than two positions: it is for the caller to quarantine.
+pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Result<Track> {
+    if config.pose == PoseChoice::Source && recording.poses.is_empty() {
+        let reason = format!("`fuse.pose` is \"source\", but recording `{}` gives no poses", recording.name);
+        return Err(ErrorKind::Config(reason).bare().with_hint("use \"auto\" or \"estimate\""));
+    }
+    let draft = match config.pose {
+        PoseChoice::Estimate => None,
+        PoseChoice::Auto | PoseChoice::Source => given(recording, quarantine),
+    };
+    let draft = match draft {
+        Some(draft) => Some(draft),
+        None if config.pose == PoseChoice::Source => None,
+        None => estimated(recording, quarantine),
+    };
+    let Some(draft) = draft else {
+        return Err(
+            ErrorKind::malformed("recording", "a segment with fewer than two positions").in_file(&recording.name)
+        );
+    };
+    Ok(draft.track(recording, config))
+}
+
+/// A row in the making.
+#[derive(Debug, Clone, Copy)]
+struct DraftRow {
+    t_ns: Option<i64>,
+    /// ENU metres.
+    at: Vector3<f64>,
+    /// `world_r_ego`, where it is known.
+    rotation: Option<UnitQuaternion<f64>>,
+    sigma_xy_m: f64,
+    sigma_z_m: f64,
+    /// How far positions jitter, metres.
+    jitter_m: f64,
+    /// One sigma of the direction of travel from the smoother, radians; infinite at rest.
+    sigma_course_rad: f64,
+    /// Index of the fix or frame, for rows at inputs.
+    input: Option<usize>,
+}
+
+/// A trajectory without path length, heading and motion.
+struct Draft {
+    frame: EnuFrame,
+    rows: Vec<DraftRow>,
+    origin: PoseOrigin,
+    /// The clocks that are the reference, as sensors are called.
+    references: Vec<String>,
+    /// Whether inputs are frames, and so say where frames without times lie.
+    from_frames: bool,
+}
+
+/// The source's own poses, or `None` where fewer than two are usable.
+fn given(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
+    let place = Location::file(&recording.name);
+    let timed = recording.poses.iter().any(|p| p.t.is_some());
+    let mut poses: Vec<_> = recording.poses.iter().enumerate().collect();
+    poses.retain(|(i, p)| {
+        let reason = if !p.place.is_valid() || !p.rotation.coords.iter().all(|v| v.is_finite()) {
+            "given pose that is not on the globe or not finite"
+        } else if timed && p.t.is_none() {
+            "given pose without a time"
+        } else {
+            return true;
+        };
+        quarantine.refuse(&Location { record: Some(*i as u64), ..place.clone() }, reason);
+        false
+    });
+    poses.sort_by_key(|(_, p)| p.t);
+    let mut last = None;
+    poses.retain(|(i, p)| {
+        let repeats = p.t.is_some() && p.t == last;
+        last = p.t;
+        if repeats {
+            quarantine.refuse(&Location { record: Some(*i as u64), ..place.clone() }, "given pose whose time repeats");
+        }
+        !repeats
+    });
+    if poses.len() < 2 {
+        return None;
+    }
+    let frame = EnuFrame::new(recording.origin.unwrap_or(poses[0].1.place));
+    let mut rows: Vec<DraftRow> = Vec::with_capacity(poses.len());
+    for (index, fix) in poses {
+        let pose = frame.pose_from_local(fix.place, fix.rotation);
+        let row = DraftRow {
+            t_ns: fix.t.map(|t| t.ns()),
+            at: pose.translation,
+            rotation: Some(pose.rotation),
+            sigma_xy_m: f64::NAN,
+            sigma_z_m: f64::NAN,
+            jitter_m: SOURCE_JITTER_M,
+            sigma_course_rad: f64::NAN,
+            input: Some(index),
+        };
+        if let Some(before) = rows.last().copied() {
+            let was = Pose::new(before.at, before.rotation.unwrap_or_default());
+            for (t_ns, w) in steps(&before, &row) {
+                let mid = was.interpolate(&pose, w);
+                rows.push(DraftRow { t_ns, at: mid.translation, rotation: Some(mid.rotation), input: None, ..row });
+            }
+        }
+        rows.push(row);
+    }
+    let references = vec!["poses".to_string()];
+    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false })
+}
+
+/// A trajectory from positions alone, or `None` where fewer than two are usable.
+fn estimated(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
+    let (source, fixes) = positions(recording, quarantine);
+    if fixes.len() < 2 {
+        return None;
+    }
+    let frame = EnuFrame::new(recording.origin.unwrap_or(fixes[0].place));
+    let points: Vec<Vector3<f64>> = fixes.iter().map(|f| frame.to_enu(f.place)).collect();
+    let rows = match fixes[0].t_ns {
+        Some(start) => smoothed(&fixes, &points, start),
+        None => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
+    };
+    let mut references = match source {
+        PositionSource::Gnss => vec!["gnss".to_string()],
+        PositionSource::Geotags => fixes.iter().map(|f| recording.frames[f.index].channel.clone()).collect(),
+    };
+    references.sort_unstable();
+    references.dedup();
+    let from_frames = source == PositionSource::Geotags;
+    Some(Draft { frame, rows, origin: PoseOrigin::Estimated, references, from_frames })
+}
+
+fn at_fix(fix: &Position, at: Vector3<f64>) -> DraftRow {
+    DraftRow {
+        t_ns: fix.t_ns,
+        at,
+        rotation: None,
+        sigma_xy_m: fix.sigma_xy_m,
+        sigma_z_m: fix.sigma_z_m,
+        jitter_m: fix.sigma_xy_m.clamp(JITTER_M.0, JITTER_M.1),
+        sigma_course_rad: f64::NAN,
+        input: Some(fix.index),
+    }
+}
+
+/// Rows of positions with times: smoothed, and filled to ten a second where they move.
+fn smoothed(fixes: &[Position], points: &[Vector3<f64>], start_ns: i64) -> Vec<DraftRow> {
+    let t: Vec<f64> = fixes.iter().map(|f| (f.t_ns.unwrap_or(start_ns) - start_ns) as f64 / 1e9).collect();
+    let sigma: [Vec<f64>; 2] =
+        [fixes.iter().map(|f| f.sigma_xy_m).collect(), fixes.iter().map(|f| f.sigma_z_m).collect()];
+    let axis = |k: usize| {
+        let z: Vec<f64> = points.iter().map(|p| p[k]).collect();
+        let (sigma, psd) = if k < 2 { (&sigma[0], ACCELERATION_PSD_XY) } else { (&sigma[1], ACCELERATION_PSD_Z) };
+        smooth_axis(&t, &z, sigma, psd)
+    };
+    let axes = [axis(0), axis(1), axis(2)];
+    let mut rows: Vec<DraftRow> = Vec::new();
+    for (i, fix) in fixes.iter().enumerate() {
+        let at = Vector3::new(axes[0][i].p, axes[1][i].p, axes[2][i].p);
+        let mut row = at_fix(fix, at);
+        row.sigma_xy_m = row.sigma_xy_m.max(axes[0][i].pp.max(axes[1][i].pp).sqrt());
+        row.sigma_z_m = row.sigma_z_m.max(axes[2][i].pp.sqrt());
+        row.sigma_course_rad = sigma_course(&axes[0][i], &axes[1][i]);
+        if let Some(before) = rows.last().copied() {
+            let dt = t[i] - t[i - 1];
+            for (t_ns, w) in steps(&before, &row) {
+                let of = |k: usize| {
+                    let (a, b) = (&axes[k][i - 1], &axes[k][i]);
+                    if dt <= SPLINE_S { between(a, b, dt, w) } else { a.p * (1.0 - w) + b.p * w }
+                };
+                let grown = |a: f64, b: f64, psd: f64| {
+                    let mixed = a * (1.0 - w) + b * w;
+                    (mixed * mixed + variance_between(dt, w, psd)).sqrt()
+                };
+                rows.push(DraftRow {
+                    t_ns,
+                    at: Vector3::new(of(0), of(1), of(2)),
+                    sigma_xy_m: grown(before.sigma_xy_m, row.sigma_xy_m, ACCELERATION_PSD_XY),
+                    sigma_z_m: grown(before.sigma_z_m, row.sigma_z_m, ACCELERATION_PSD_Z),
+                    sigma_course_rad: before.sigma_course_rad.max(row.sigma_course_rad),
+                    input: None,
+                    ..row
+                });
+            }
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+/// One sigma of the direction of the velocity, radians; infinite where it is not known at all.
+fn sigma_course(x: &AxisState, y: &AxisState) -> f64 {
+    let speed = libm::hypot(x.v, y.v);
+    if speed > 0.0 { (x.vv.max(y.vv)).sqrt() / speed } else { f64::INFINITY }
+}
+
+/// Times and shares of the way of the rows that are missing between two.
+fn steps(a: &DraftRow, b: &DraftRow) -> Vec<(Option<i64>, f64)> {
+    let (Some(from), Some(to)) = (a.t_ns, b.t_ns) else { return Vec::new() };
+    let span = to.saturating_sub(from);
+    let standing = (b.at - a.at).norm() < STANDING_MPS * span as f64 / 1e9;
+    // A segment has no gap over 60 s; the bound keeps a list that is none from filling the memory.
+    let parts = if standing { 1 } else { (span.saturating_add(STEP_NS - 1) / STEP_NS).clamp(1, 1200) };
+    (1..parts)
+        .map(|k| {
+            let t = from + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64;
+            (Some(t), (t - from) as f64 / span as f64)
+        })
+        .collect()
+}
+
+impl Draft {
+    /// Adds path length, heading, motion and clocks.
+    fn track(self, recording: &Recording, config: &FuseConfig) -> Track {
+        let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
+        let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
+        let path = Path::through(&points, &jitter);
+        let compass = compass(recording);
+        let mut sigma_held = f64::NAN;
+        let rows: Vec<FusedPose> = (self.rows.iter().zip(&path.s_m))
+            .map(|(row, s_m)| {
+                let baseline = BASELINE_M.max(2.0 * row.jitter_m);
+                let rotation = row.rotation.unwrap_or_else(|| self.level(row, &path, *s_m, baseline, compass));
+                let sigma = row.sigma_course_rad.min(std::f64::consts::PI).to_degrees();
+                // A held heading is as good as it was when it was last seen.
+                if sigma < 20.0 || sigma_held.is_nan() {
+                    sigma_held = sigma;
+                }
+                FusedPose {
+                    t_ns: row.t_ns,
+                    s_m: *s_m,
+                    pose: Pose::new(row.at, rotation),
+                    speed_mps: f64::NAN,
+                    acceleration_mps2: f64::NAN,
+                    yaw_rate_radps: f64::NAN,
+                    sigma_xy_m: row.sigma_xy_m,
+                    sigma_z_m: row.sigma_z_m,
+                    sigma_heading_deg: sigma_held,
+                    origin: self.origin,
+                    way: None,
+                    way_offset_m: f64::NAN,
+                    match_probability: f64::NAN,
+                }
+            })
+            .collect();
+        let timed = rows.iter().all(|r| r.t_ns.is_some());
+        let inputs = || self.rows.iter().zip(&path.s_m).filter_map(|(row, s)| Some((row.input?, *s)));
+        let frame_s_m = match self.from_frames && !timed {
+            true => inputs().map(|(i, s)| (recording.frames[i].stem.clone(), s)).collect(),
+            false => BTreeMap::new(),
+        };
+        let references: Vec<&str> = self.references.iter().map(String::as_str).collect();
+        let mut track = Track {
+            frame: self.frame,
+            height_datum: recording.height_datum,
+            timed,
+            rows,
+            ways: Vec::new(),
+            clock: clocks(recording, &references, config),
+            register: None,
+            input_t_ns: self.rows.iter().filter(|r| r.input.is_some()).filter_map(|r| r.t_ns).collect(),
+            input_s_m: inputs().map(|(_, s)| s).collect(),
+            frame_s_m,
+        };
+        fill_motion(&mut track);
+        track
+    }
+
+    /// The level rotation along the path; where the path has no direction, by the compass, else to the north.
+    fn level(
+        &self,
+        row: &DraftRow,
+        path: &Path,
+        s_m: f64,
+        baseline_m: f64,
+        compass: Option<f64>,
+    ) -> UnitQuaternion<f64> {
+        let place = self.frame.to_geodetic(row.at);
+        let heading_deg = match path.direction(s_m, baseline_m) {
+            Some(d) => self.frame.heading_at(place, Vector3::new(d.x, d.y, 0.0)),
+            None => compass.unwrap_or(0.0),
+        };
+        self.frame.pose_from_local(place, Pose::level(Vector3::zeros(), heading_deg).rotation).rotation
+    }
+}
+
+/// The heading of the ego by the compass of the first picture that has one and whose mount is known to look ahead (or
+/// not known at all), degrees.
+fn compass(recording: &Recording) -> Option<f64> {
+    recording.frames.iter().find_map(|frame| {
+        let heading = frame.geotag?.heading_deg.filter(|h| h.is_finite())?;
+        let mount = recording.sensor(&frame.channel).and_then(|s| s.ego_se3_sensor);
+        // The optical axis of an RDF camera is its z axis; seen from above, left of forward is a positive yaw.
+        let yaw_deg = mount.map_or(0.0, |m| {
+            let axis = m.rotation * Vector3::z();
+            libm::atan2(axis.y, axis.x).to_degrees()
+        });
+        Some(crate::coord::wrap_degrees(heading + yaw_deg))
+    })
+}
