@@ -450,6 +450,7 @@ fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
         // What the rows were made from is not in the data set; windows already state its gaps.
         input_t_ns: Vec::new(),
         input_s_m: Vec::new(),
+        frame_s_m: Default::default(),
     }
 }
 

@@ -50,7 +50,7 @@ impl Grid {
         };
         let smallest = if config.axis == Axis::Time { 1.0 } else { 1e-3 };
         let fine = |v: f64| v.is_finite() && v >= smallest;
-        if !fine(step) || !fine(stride) || !(past >= 0.0 && future >= 0.0 && past + future < MOST_TICKS as f64) {
+        if !(fine(step) && fine(stride) && past >= 0.0 && future >= 0.0 && past + future < MOST_TICKS as f64) {
             let reason = format!("`[sample]`: {keys} must be positive and give fewer than {MOST_TICKS} ticks");
             return Err(ErrorKind::Config(reason).bare());
         }
