@@ -11,6 +11,7 @@ pub mod manifest;
 mod reader;
 pub mod rows;
 pub mod shard;
+pub mod split;
 pub mod tables;
 pub mod unit;
 
