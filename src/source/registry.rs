@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::{ErrorKind, Result};
 
+use super::recording::folder;
 use super::{MapOptions, MapSource, Probe, RecordingOptions, RecordingSource};
 
 /// A kind of map: its name in the config, how to recognise it and how to open it.
@@ -30,7 +31,8 @@ pub struct RecordingKind {
 pub const MAPS: &[MapKind] = &[];
 
 /// Every kind of recording; the first that recognises a path wins.
-pub const RECORDINGS: &[RecordingKind] = &[];
+pub const RECORDINGS: &[RecordingKind] =
+    &[RecordingKind { name: "folder", detect: folder::detect, open: folder::open }];
 
 /// Opens a map of a kind, or of the kind that recognises it.
 ///

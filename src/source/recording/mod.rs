@@ -1,3 +1,14 @@
 //! Recordings: one file or folder a format.
 
+mod audio;
+mod civil;
+mod csv_trace;
+pub mod folder;
+mod gpx;
 pub mod lidar;
+mod nmea;
+mod order;
+mod picture;
+mod table;
+mod trace;
+mod trace_file;

@@ -1,0 +1,131 @@
+//! `calibration.json`: where the sensors of a recording folder sit and how its cameras see.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::coord::Pose;
+use crate::error::{ErrorKind, Location, Result};
+use crate::record::{CameraIntrinsics, CameraModelKind, Modality, Sensor};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    cameras: BTreeMap<String, Camera>,
+    #[serde(default)]
+    lidars: BTreeMap<String, Mounted>,
+    #[serde(default)]
+    audio: BTreeMap<String, Mounted>,
+    imu: Option<Mounted>,
+    gnss: Option<Mounted>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Camera {
+    model: CameraModelKind,
+    width: u32,
+    height: u32,
+    #[serde(default)]
+    intrinsics: Vec<f64>,
+    #[serde(default)]
+    distortion: Vec<f64>,
+    ego_se3_sensor: Option<Mount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mounted {
+    ego_se3_sensor: Option<Mount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mount {
+    t: [f64; 3],
+    q: [f64; 4],
+}
+
+/// Parses `calibration.json` into sensors, sorted by kind and channel.
+///
+/// # Errors
+///
+/// Text that is not the form of DESIGN section 4, with its line; numbers that are no camera or no rotation.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Sensor>> {
+    let file: File = serde_json::from_str(text).map_err(|error| {
+        ErrorKind::malformed("calibration.json", error.to_string()).at(Location::line(path, error.line() as u64))
+    })?;
+    let wrong = |channel: &str, reason: &str| {
+        ErrorKind::malformed("calibration.json", format!("`{channel}`: {reason}")).in_file(path)
+    };
+    let mount = |channel: &str, mount: Option<Mount>| -> Result<Option<Pose>> {
+        mount
+            .map(|m| Pose::from_wxyz(m.t, m.q).ok_or_else(|| wrong(channel, "`q` is not a unit quaternion w, x, y, z")))
+            .transpose()
+    };
+    let mut sensors = Vec::new();
+    for (channel, camera) in file.cameras {
+        let Camera { model, width, height, intrinsics, distortion, ego_se3_sensor } = camera;
+        let ego_se3_sensor = mount(&channel, ego_se3_sensor)?;
+        let camera = CameraIntrinsics { model, width, height, intrinsics, distortion };
+        check(&camera).map_err(|reason| wrong(&channel, reason))?;
+        sensors.push(Sensor { channel, modality: Some(Modality::Camera), camera: Some(camera), ego_se3_sensor });
+    }
+    for (mounted, modality) in [(file.lidars, Modality::Lidar), (file.audio, Modality::Audio)] {
+        for (channel, Mounted { ego_se3_sensor }) in mounted {
+            let ego_se3_sensor = mount(&channel, ego_se3_sensor)?;
+            sensors.push(Sensor { channel, modality: Some(modality), camera: None, ego_se3_sensor });
+        }
+    }
+    for (channel, mounted) in [("imu", file.imu), ("gnss", file.gnss)] {
+        if let Some(Mounted { ego_se3_sensor }) = mounted {
+            let ego_se3_sensor = mount(channel, ego_se3_sensor)?;
+            sensors.push(Sensor { channel: channel.to_string(), modality: None, camera: None, ego_se3_sensor });
+        }
+    }
+    Ok(sensors)
+}
+
+/// Whether the numbers fit the model.
+fn check(camera: &CameraIntrinsics) -> std::result::Result<(), &'static str> {
+    if camera.width == 0 || camera.height == 0 {
+        return Err("`width` and `height` must be above 0");
+    }
+    if !camera.intrinsics.iter().chain(&camera.distortion).all(|v| v.is_finite()) {
+        return Err("a number is not finite");
+    }
+    match (camera.model, camera.intrinsics.as_slice()) {
+        (CameraModelKind::Equirectangular, _) => Ok(()),
+        (_, [fx, fy, _, _]) if *fx > 0.0 && *fy > 0.0 => Ok(()),
+        _ => Err("`intrinsics` must be [fx, fy, cx, cy] in pixels"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sensors_of_every_kind_are_read() {
+        let text = r#"{"cameras": {"front": {"model": "pinhole", "width": 640, "height": 480,
+            "intrinsics": [500, 500, 319.5, 239.5], "distortion": [],
+            "ego_se3_sensor": {"t": [1.5, 0, 1.6], "q": [0.5, -0.5, 0.5, -0.5]}},
+            "pano": {"model": "equirectangular", "width": 512, "height": 256, "intrinsics": [], "distortion": []}},
+            "lidars": {"top": {"ego_se3_sensor": {"t": [0, 0, 2], "q": [1, 0, 0, 0]}}}, "imu": {}, "gnss": {}}"#;
+        let sensors = parse(text, Path::new("calibration.json")).expect("valid");
+        let channels: Vec<_> = sensors.iter().map(|s| s.channel.as_str()).collect();
+        assert_eq!(channels, ["front", "pano", "top", "imu", "gnss"]);
+        let forward = sensors[0].ego_se3_sensor.expect("mounted").rotation * nalgebra::Vector3::z();
+        assert!((forward - nalgebra::Vector3::x()).norm() < 1e-12, "the optical axis looks along x of the ego");
+    }
+
+    #[test]
+    fn mistakes_name_line_or_channel() {
+        let line = parse("{\n \"camera\": {}\n}", Path::new("c.json")).expect_err("unknown key").to_string();
+        assert!(line.starts_with("c.json, line 2:"), "{line}");
+        let bad = r#"{"lidars": {"top": {"ego_se3_sensor": {"t": [0, 0, 2], "q": [0, 0, 0, 0]}}}}"#;
+        assert!(parse(bad, Path::new("c.json")).expect_err("no rotation").to_string().contains("`top`"));
+    }
+}

@@ -1,0 +1,222 @@
+//! CSV by column names: ours, the user's mapping, or the usual other spellings.
+
+use std::io::BufRead;
+
+use csv::ByteRecord;
+
+use crate::error::ErrorKind;
+use crate::source::CsvColumns;
+use crate::time::{ClockScale, Timestamp};
+
+use super::civil;
+
+/// Columns that hold a count of time, with their unit in nanoseconds.
+const COUNTS: [(&str, i64); 4] = [("t_ns", 1), ("t_us", 1_000), ("t_ms", 1_000_000), ("t_s", 1_000_000_000)];
+
+/// Other spellings (in lower case) of our names, taken where neither our name nor a mapping is there. Units must be
+/// certain from the name alone, so `speed` and `altitude` are not here.
+const SPELLINGS: [(&str, &[&str]); 4] = [
+    ("lon", &["longitude", "lng", "long", "lon_deg"]),
+    ("lat", &["latitude", "lat_deg"]),
+    ("time", &["timestamp", "datetime", "date_time", "utc"]),
+    ("track", &["trackid", "track_id", "trajectory_id", "trip_id"]),
+];
+
+/// How times without a zone or on another clock become UTC.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TimeRule {
+    /// Seconds east of UTC of times that do not say it.
+    pub zone_s: i32,
+    /// The clock that they are on.
+    pub scale: ClockScale,
+}
+
+/// A CSV with a header line, read a row at a time into one reused buffer.
+pub(super) struct Table<R> {
+    reader: csv::Reader<R>,
+    row: ByteRecord,
+    header: Vec<String>,
+    mapping: CsvColumns,
+    time: Option<(usize, Option<i64>)>,
+    number: u64,
+}
+
+impl<R: BufRead> Table<R> {
+    /// Reads the header; the delimiter is the one of `,`, `;` and tab that it has most of.
+    ///
+    /// # Errors
+    ///
+    /// An empty file, or a column of `mapping` that is not there.
+    pub(super) fn open(mut reader: R, mapping: &CsvColumns) -> Result<Table<R>, ErrorKind> {
+        let start = reader.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
+        let line = start.split(|&c| c == b'\n').next().unwrap_or_default();
+        let count = |d: u8| line.iter().filter(|&&c| c == d).count();
+        let mut delimiter = b',';
+        for d in [b';', b'\t'] {
+            if count(d) > count(delimiter) {
+                delimiter = d;
+            }
+        }
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(reader);
+        let header = reader.byte_headers().map_err(|e| malformed(&e))?;
+        let header: Vec<String> = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().trim_start_matches('\u{feff}').to_string())
+            .collect();
+        if header.iter().all(String::is_empty) {
+            return Err(ErrorKind::malformed("CSV", "there is no header line"));
+        }
+        for (ours, theirs) in mapping {
+            if !theirs.is_empty() && !header.contains(theirs) {
+                return Err(ErrorKind::malformed(
+                    "CSV",
+                    format!("`columns` maps {ours} to `{theirs}`, but the columns are: {}", header.join(", ")),
+                ));
+            }
+        }
+        let mut table =
+            Table { reader, row: ByteRecord::new(), header, mapping: mapping.clone(), time: None, number: 0 };
+        let counted = COUNTS.iter().find_map(|(name, unit)| Some((table.column(name)?, Some(*unit))));
+        table.time = counted.or_else(|| Some((table.column("time").or_else(|| table.column("t"))?, None)));
+        Ok(table)
+    }
+
+    /// The index of one of our columns; an empty name in the mapping hides it.
+    pub(super) fn column(&self, ours: &str) -> Option<usize> {
+        if let Some(theirs) = self.mapping.get(ours) {
+            return self.header.iter().position(|h| h == theirs && !theirs.is_empty());
+        }
+        let spellings = SPELLINGS.iter().find(|(name, _)| *name == ours).map_or(&[][..], |(_, s)| s);
+        self.header.iter().position(|h| h == ours).or_else(|| {
+            let lower = |h: &String| h.to_ascii_lowercase();
+            self.header.iter().position(|h| lower(h) == ours || spellings.contains(&lower(h).as_str()))
+        })
+    }
+
+    /// The index of a column that must be there.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not; the message lists the columns.
+    pub(super) fn required(&self, ours: &str) -> Result<usize, ErrorKind> {
+        self.column(ours).ok_or_else(|| {
+            let columns = self.header.join(", ");
+            ErrorKind::malformed("CSV", format!("no column `{ours}`; map it with `columns`. There are: {columns}"))
+        })
+    }
+
+    /// Whether there is a column of times.
+    pub(super) fn has_time(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// Moves to the next row; `false` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read on.
+    pub(super) fn advance(&mut self) -> Result<bool, ErrorKind> {
+        let more = self.reader.read_byte_record(&mut self.row).map_err(|e| malformed(&e))?;
+        self.number += u64::from(more);
+        Ok(more)
+    }
+
+    /// The row's number, from 0.
+    pub(super) fn record(&self) -> u64 {
+        self.number.saturating_sub(1)
+    }
+
+    /// The row's line in the file, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.row.position().map_or(0, csv::Position::line)
+    }
+
+    /// A field of the row without blanks around it; `None` where it is empty or missing.
+    pub(super) fn text(&self, column: Option<usize>) -> Option<&[u8]> {
+        let field = self.row.get(column?)?.trim_ascii();
+        (!field.is_empty()).then_some(field)
+    }
+
+    /// A field as a finite number; `Ok(None)` where it is empty.
+    ///
+    /// # Errors
+    ///
+    /// The reason, where it is anything else.
+    pub(super) fn number(&self, column: Option<usize>) -> Result<Option<f64>, &'static str> {
+        let Some(text) = self.text(column) else { return Ok(None) };
+        match std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok()) {
+            Some(value) if value.is_finite() => Ok(Some(value)),
+            Some(_) => Err("a number is NaN or infinite"),
+            None => Err("a field is not a number"),
+        }
+    }
+
+    /// A field that must hold a finite number.
+    ///
+    /// # Errors
+    ///
+    /// The reason, where it does not.
+    pub(super) fn needed(&self, column: usize) -> Result<f64, &'static str> {
+        self.number(Some(column))?.ok_or("a number is missing")
+    }
+
+    /// The row's time in UTC; `Ok(None)` where it is empty or there is no such column.
+    ///
+    /// # Errors
+    ///
+    /// The reason, where it is not a time.
+    pub(super) fn time(&self, rule: TimeRule) -> Result<Option<Timestamp>, &'static str> {
+        let Some((column, unit)) = self.time else { return Ok(None) };
+        let Some(text) = self.text(Some(column)) else { return Ok(None) };
+        let time = match unit {
+            Some(unit) => civil::count_ns(text, unit).and_then(|ns| civil::utc_of_count(ns, rule.scale)),
+            None => civil::parse(text)
+                .and_then(|civil| civil.instant(rule.zone_s))
+                .and_then(|t| civil::utc_of_civil(t, rule.scale)),
+        };
+        time.map(Some).ok_or("the time is not a time")
+    }
+}
+
+fn malformed(error: &csv::Error) -> ErrorKind {
+    ErrorKind::malformed("CSV", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn delimiter_spelling_and_unit_come_from_the_header() {
+        let text = b"X;Latitude;t_ms\n1.5;2;1000.5\n" as &[u8];
+        let mapping = CsvColumns::from([("lon".to_string(), "X".to_string())]);
+        let mut table = Table::open(text, &mapping).expect("opens");
+        assert!(table.advance().expect("a row"));
+        assert_eq!(table.needed(table.required("lon").expect("mapped")), Ok(1.5));
+        assert_eq!(table.needed(table.required("lat").expect("spelt out")), Ok(2.0));
+        assert_eq!(table.time(TimeRule::default()), Ok(Some(Timestamp::from_ns(1_000_500_000))));
+        assert_eq!((table.line(), table.record()), (2, 0));
+        assert!(!table.advance().expect("the end"));
+    }
+
+    #[test]
+    fn a_mapping_to_nothing_hides_a_column_and_a_wrong_one_is_an_error() {
+        let hide = CsvColumns::from([("lat".to_string(), String::new())]);
+        assert_eq!(Table::open(b"lat,lon\n" as &[u8], &hide).expect("opens").column("lat"), None);
+        let wrong = CsvColumns::from([("lat".to_string(), "breite".to_string())]);
+        let error = Table::open(b"lat,lon\n" as &[u8], &wrong).err().expect("refused").to_string();
+        assert!(error.contains("breite") && error.contains("lat, lon"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_in_rows_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(mut table) = Table::open(bytes.as_slice(), &CsvColumns::new()) {
+                while matches!(table.advance(), Ok(true)) {
+                    let _ = (table.number(Some(0)), table.time(TimeRule::default()));
+                }
+            }
+        }
+    }
+}

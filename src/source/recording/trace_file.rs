@@ -1,0 +1,160 @@
+//! A single trace file as a source: GPX, NMEA or CSV, plain or gzipped, one recording per track.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use crate::error::{ErrorKind, Quarantine, Result};
+use crate::record::{Clock, Recording, SourceFile, SourceRef};
+use crate::source::{CsvColumns, Limits, Probe, RecordingOptions, RecordingSource};
+use crate::time::ClockScale;
+
+use super::folder::{self, KIND, Remarks};
+use super::table::TimeRule;
+use super::trace::{self, Traces};
+use super::{civil, csv_trace, gpx, nmea};
+
+/// The trace formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Gpx,
+    Nmea,
+    Csv,
+}
+
+/// What a start of a file looks like.
+fn sniff(start: &[u8]) -> Option<Format> {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    let window = &start[..start.len().min(4096)];
+    let contains = |needle: &[u8]| window.windows(needle.len()).any(|w| w == needle);
+    if start.starts_with(b"<") && contains(b"<gpx") {
+        return Some(Format::Gpx);
+    }
+    // Loggers put lines of their own before and between; a sentence in the first lines is enough.
+    if window.split(|&c| c == b'\n').take(20).any(nmea::is_sentence) {
+        return Some(Format::Nmea);
+    }
+    let header = window.split(|&c| c == b'\n').next().unwrap_or_default();
+    let separated = header.iter().any(|c| matches!(c, b',' | b';' | b'\t'));
+    (separated && std::str::from_utf8(header).is_ok_and(|h| h.chars().any(char::is_alphabetic))).then_some(Format::Csv)
+}
+
+/// Whether a file looks like a trace: a trace's ending, and a start that its format has.
+pub(super) fn detect(path: &Path) -> bool {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let named = [".gpx", ".nmea", ".nma", ".gga", ".log", ".csv", ".txt"].iter().any(|ending| name.ends_with(ending));
+    named
+        && trace::open(path, &Limits::default())
+            .is_ok_and(|mut reader| reader.fill_buf().is_ok_and(|start| sniff(start).is_some()))
+}
+
+/// Reads the tracks of a file, whatever its format.
+///
+/// # Errors
+///
+/// Where it is no trace, or broken before its first fix.
+pub(super) fn read(
+    path: &Path,
+    mapping: &CsvColumns,
+    rule: TimeRule,
+    limits: &Limits,
+    quarantine: &mut Quarantine,
+) -> Result<Traces, ErrorKind> {
+    let mut reader = trace::open(path, limits)?;
+    let start = reader.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
+    if start.is_empty() {
+        return Err(ErrorKind::malformed("trace", "the file is empty"));
+    }
+    match sniff(start) {
+        Some(Format::Gpx) => gpx::read(reader, path, mapping, rule, quarantine),
+        Some(Format::Nmea) => nmea::read(reader, path, quarantine),
+        Some(Format::Csv) => csv_trace::read(reader, path, mapping, rule, quarantine),
+        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA nor CSV with a header")),
+    }
+}
+
+/// A trace file.
+pub struct TraceFile {
+    path: PathBuf,
+    files: Vec<SourceFile>,
+    options: RecordingOptions,
+    zone_s: i32,
+}
+
+impl TraceFile {
+    /// Opens a trace file; it is read later.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, or the timezone is unknown.
+    pub fn open(path: &Path, options: &RecordingOptions) -> Result<TraceFile> {
+        let metadata = std::fs::metadata(path).map_err(|e| ErrorKind::io("read", e).in_file(path))?;
+        let zone_s = match &options.timezone {
+            Some(name) => civil::zone(name).map_err(|kind| kind.in_file(path))?,
+            None => 0,
+        };
+        let relative = folder::folder_name(path);
+        let files = vec![SourceFile { relative, absolute: path.to_path_buf(), size: metadata.len() }];
+        Ok(TraceFile { path: path.to_path_buf(), files, options: options.clone(), zone_s })
+    }
+
+    fn recordings(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Vec<Recording>> {
+        let rule = TimeRule { zone_s: self.zone_s, scale: ClockScale::Utc };
+        let Traces { mut tracks, height_datum, scale, notes } =
+            read(&self.path, &self.options.columns, rule, &self.options.limits, quarantine)
+                .map_err(|kind| kind.in_file(&self.path))?;
+        notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
+        tracks.retain(|track| !track.fixes.is_empty());
+        if tracks.is_empty() {
+            let error = ErrorKind::malformed("trace", "no usable position in it").in_file(&self.path);
+            return Err(match quarantine.iter().next() {
+                Some((_, reason, refused)) => error.with_hint(format!("{}: {reason}", refused.examples[0])),
+                None => error,
+            });
+        }
+        let file = &self.files[0].relative;
+        let stem = file.strip_suffix(".gz").unwrap_or(file);
+        let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+        let single = tracks.len() == 1 && tracks[0].name.is_none();
+        let mut recordings = Vec::with_capacity(tracks.len());
+        for (i, mut track) in tracks.into_iter().enumerate() {
+            let name = match track.name.take() {
+                _ if single => stem.to_string(),
+                Some(name) => format!("{stem}-{name}"),
+                None => format!("{stem}-{}", i + 1),
+            };
+            let mut recording = Recording::new(name, KIND, &self.options.license);
+            recording.height_datum = height_datum;
+            recording.gnss = track.ordered(&self.path, scale, quarantine);
+            recording.clocks.push(Clock { sensor: "gnss".to_string(), scale });
+            recording.sources.push(SourceRef {
+                path: file.as_str().into(),
+                record: None,
+                license: self.options.license.as_str().into(),
+            });
+            folder::complete_sensors(&mut recording);
+            recordings.push(recording);
+        }
+        Ok(recordings)
+    }
+}
+
+impl RecordingSource for TraceFile {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    fn probe(&self) -> Result<Probe> {
+        let (mut quarantine, mut remarks) = (Quarantine::new(), Remarks::default());
+        let recordings = self.recordings(&mut quarantine, &mut remarks)?;
+        Ok(folder::probe_of(&recordings, &remarks, &quarantine))
+    }
+
+    fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
+        self.recordings(quarantine, &mut Remarks::default())
+    }
+}
