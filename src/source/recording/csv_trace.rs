@@ -127,14 +127,9 @@ mod tests {
     #[test]
     fn a_track_column_splits_the_table_even_where_rows_are_mixed() {
         let text = "TrackID,Latitude,Longitude,Time\nb,52.1,13.1,\na,52.2,13.2,\nb,52.3,13.3,\n";
-        let traces = read(
-            text.as_bytes(),
-            Path::new("g.csv"),
-            &CsvColumns::new(),
-            TimeRule::default(),
-            &mut Quarantine::new(),
-        )
-        .expect("reads");
+        let traces =
+            read(text.as_bytes(), Path::new("g.csv"), &CsvColumns::new(), TimeRule::default(), &mut Quarantine::new())
+                .expect("reads");
         let sizes: Vec<_> = traces.tracks.iter().map(|t| (t.name.as_deref(), t.fixes.len())).collect();
         assert_eq!(sizes, [(Some("b"), 2), (Some("a"), 1)]);
         assert_eq!(traces.height_datum, HeightDatum::None);

@@ -73,7 +73,8 @@ pub(super) fn read(
     quarantine: &mut Quarantine,
 ) -> Result<Traces, ErrorKind> {
     if let Some((name, to)) = mapping.iter().find(|(name, to)| *name != "height_m" || !to.is_empty()) {
-        let reason = format!("`columns` of a GPX can only hide its heights (`height_m = \"\"`), not map {name} to `{to}`");
+        let reason =
+            format!("`columns` of a GPX can only hide its heights (`height_m = \"\"`), not map {name} to `{to}`");
         return Err(ErrorKind::Config(reason));
     }
     let mut parser = Parser { rule, heights: !mapping.contains_key("height_m"), ..Parser::default() };

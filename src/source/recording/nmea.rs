@@ -203,8 +203,7 @@ fn decimal(text: &[u8]) -> Option<f64> {
     if digits == 0 || digits > 15 || !fraction.iter().all(u8::is_ascii_digit) {
         return general(text);
     }
-    const TENS: [f64; 16] =
-        [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let value = text[..whole].iter().chain(fraction).fold(0_u64, |n, c| n * 10 + u64::from(c - b'0'));
     Some(value as f64 / TENS[fraction.len()])
 }
@@ -279,7 +278,8 @@ impl Merger {
                 }
             }
             _ => {
-                let (day, month, year) = (civil::digits(f.fields[2]), civil::digits(f.fields[3]), civil::digits(f.fields[4]));
+                let (day, month, year) =
+                    (civil::digits(f.fields[2]), civil::digits(f.fields[3]), civil::digits(f.fields[4]));
                 if let (Some(day), Some(month), Some(year)) = (day, month, year) {
                     epoch.day = civil::days(year, month, day).or(epoch.day);
                 }
@@ -342,7 +342,8 @@ impl Merger {
         let mut notes = Vec::new();
         let scale = if first.is_some() || self.fixes.is_empty() { ClockScale::Utc } else { ClockScale::Unknown };
         if scale == ClockScale::Unknown {
-            notes.push("no date in the file (no valid RMC or ZDA): times count from the midnight before it".to_string());
+            notes
+                .push("no date in the file (no valid RMC or ZDA): times count from the midnight before it".to_string());
         }
         let midnights = |fixes: &[Pending]| {
             fixes.windows(2).filter(|w| w[1].time_ns - w[0].time_ns < -civil::DAY_NS / 2).count() as i64

@@ -25,17 +25,16 @@ pub(super) fn judge(times: &[Timestamp]) -> Vec<Verdict> {
     if times.windows(2).all(|w| w[0] < w[1]) {
         return verdicts;
     }
-    // tails[k]: index of the smallest time that ends a rising run of k + 1; previous[i]: the one before i in its run.
+    // From the end, so that of two equally long runs the one with the earlier records wins. tails[k]: the latest time
+    // that starts a rising run of k + 1 records; next[i]: the one behind i in its run.
     let mut tails: Vec<usize> = Vec::new();
-    let mut previous = vec![usize::MAX; times.len()];
-    for (i, &t) in times.iter().enumerate() {
-        let k = tails.partition_point(|&j| times[j] < t);
+    let mut next = vec![usize::MAX; times.len()];
+    for (i, &t) in times.iter().enumerate().rev() {
+        let k = tails.partition_point(|&j| times[j] > t);
         if k > 0 {
-            previous[i] = tails[k - 1];
+            next[i] = tails[k - 1];
         }
         match tails.get_mut(k) {
-            // An equal time would take the first one's place for nothing.
-            Some(tail) if times[*tail] == t => {}
             Some(tail) => *tail = i,
             None => tails.push(i),
         }
@@ -44,7 +43,7 @@ pub(super) fn judge(times: &[Timestamp]) -> Vec<Verdict> {
     let mut at = tails.last().copied().unwrap_or(usize::MAX);
     while at != usize::MAX {
         keep[at] = true;
-        at = previous[at];
+        at = next[at];
     }
     let mut last = None;
     for i in 0..times.len() {
@@ -83,6 +82,7 @@ mod tests {
         assert_eq!(of(&[1, 2, 99, 3, 4]), [Keep, Keep, Backwards, Keep, Keep]);
         assert_eq!(of(&[1, 2, 2, 3]), [Keep, Keep, Duplicate, Keep]);
         assert_eq!(of(&[5, 1, 2, 3]), [Backwards, Keep, Keep, Keep]);
+        assert_eq!(of(&[1, 3, 2, 4]), [Keep, Keep, Backwards, Keep]);
     }
 
     proptest! {

@@ -114,7 +114,10 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Box<dyn BufRead>, Err
     let start = file.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
     if start.starts_with(&[0x1f, 0x8b]) {
         let inflated = flate2::bufread::MultiGzDecoder::new(file);
-        return Ok(Box::new(BufReader::with_capacity(1 << 16, Bounded { inner: inflated, left: limits.inflated_bytes })));
+        return Ok(Box::new(BufReader::with_capacity(
+            1 << 16,
+            Bounded { inner: inflated, left: limits.inflated_bytes },
+        )));
     }
     Ok(Box::new(BufReader::with_capacity(1 << 16, Bounded { inner: file, left: limits.file_bytes })))
 }

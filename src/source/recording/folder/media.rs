@@ -1,6 +1,8 @@
 //! Pictures, sweeps, clips, depth and masks of a recording folder, as frames with their headers read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use crate::time::{ClockScale, Timestamp};
 
 use super::super::picture::{self, Remark};
 use super::super::table::TimeRule;
-use super::super::{audio, civil, trace};
+use super::super::{audio, civil, lidar, trace};
 use super::listing::{Channel, stem};
 use super::readings;
 
@@ -104,11 +106,7 @@ fn time_of_name(stem: &str, scale: ClockScale) -> Option<Timestamp> {
 }
 
 /// One file as a frame, by its headers.
-fn open(
-    file: &SourceFile,
-    channel: &Channel,
-    context: &Context,
-) -> Result<(FrameRecord, Vec<Remark>), ErrorKind> {
+fn open(file: &SourceFile, channel: &Channel, context: &Context) -> Result<(FrameRecord, Vec<Remark>), ErrorKind> {
     let by_name = Path::new(&file.relative)
         .extension()
         .and_then(|e| FrameFormat::from_extension(e.to_str()?))
@@ -156,6 +154,10 @@ fn open(
             let clip = audio::read(&file.absolute)?;
             frame.format = clip.format;
             frame.duration_ms = Some(clip.duration_ms);
+        }
+        Modality::Lidar => {
+            let mut reader = BufReader::new(File::open(&file.absolute).map_err(|e| ErrorKind::io("open", e))?);
+            frame.points = Some(lidar::header(&mut reader, by_name, context.limits)?.points);
         }
         _ => {}
     }

@@ -55,9 +55,10 @@ pub(crate) fn detect(path: &Path) -> bool {
         return true;
     }
     let Ok(entries) = std::fs::read_dir(path) else { return false };
-    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).any(|name| {
-        listing::is_media(Modality::Camera, &name) || listing::is_trace(&name)
-    })
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .any(|name| listing::is_media(Modality::Camera, &name) || listing::is_trace(&name))
 }
 
 /// Opens a recording folder or a trace file.
@@ -143,10 +144,7 @@ impl Folder {
         let license: Arc<str> = recording.license.as_str().into();
         let none = CsvColumns::new();
         let columns = |sensor: &str| self.settings.columns.get(sensor).unwrap_or(&none);
-        let rule = |sensor: &str| TimeRule {
-            zone_s: self.zone_s.unwrap_or(0),
-            scale: self.settings.clock(sensor),
-        };
+        let rule = |sensor: &str| TimeRule { zone_s: self.zone_s.unwrap_or(0), scale: self.settings.clock(sensor) };
         let mut used = Vec::new();
         used.extend(self.listing.calibration.as_ref());
 
@@ -171,7 +169,8 @@ impl Folder {
         // Loggers start a new file or segment at will: together they are one trace, in order of time.
         parts.retain(|part| !part.is_empty());
         parts.sort_by_key(|part| part[0].t);
-        let joined = trace::Trace { name: None, lines: vec![0; parts.iter().map(Vec::len).sum()], fixes: parts.concat() };
+        let joined =
+            trace::Trace { name: None, lines: vec![0; parts.iter().map(Vec::len).sum()], fixes: parts.concat() };
         recording.gnss = if self.listing.gnss.len() > 1 || parts.len() > 1 {
             joined.ordered(&self.root, scale, quarantine)
         } else {
@@ -181,8 +180,7 @@ impl Folder {
         macro_rules! table {
             ($name:literal, $file:ident) => {
                 if let Some(file) = &self.listing.$file {
-                    let rules =
-                        readings::Rules { path: &file.absolute, mapping: columns($name), time: rule($name) };
+                    let rules = readings::Rules { path: &file.absolute, mapping: columns($name), time: rule($name) };
                     recording.$file = trace::open(&file.absolute, &self.options.limits)
                         .and_then(|reader| readings::$file(reader, &rules, quarantine))
                         .map_err(|kind| kind.in_file(&file.absolute))?;
@@ -225,8 +223,7 @@ impl Folder {
             self.listing.channels.iter().partition(|c| c.modality == Modality::Camera);
         for channel in pictures.into_iter().chain(others) {
             let scale = self.settings.clock(&channel.name);
-            let mut frames =
-                media::read(channel, scale, &context, &recording.frames, quarantine, &mut remarks.notes)?;
+            let mut frames = media::read(channel, scale, &context, &recording.frames, quarantine, &mut remarks.notes)?;
             refuse_other_sizes(&mut frames, recording.sensor(&channel.name), quarantine);
             if !frames.is_empty() && !recording.clocks.iter().any(|c| c.sensor == channel.name) {
                 recording.clocks.push(Clock { sensor: channel.name.clone(), scale });
@@ -254,9 +251,10 @@ impl Folder {
                 .with_hint("a recording folder holds gnss.csv, GPX, NMEA, poses.csv or pictures with EXIF positions"));
         }
         let refused = quarantine.iter().next().map(|(file, reason, _)| format!("{file}: {reason}"));
-        let hint = refused.map_or("give gnss.csv, GPX, NMEA, poses.csv or pictures with EXIF positions".to_string(), |r| {
-            format!("what could not be used begins with: {r}")
-        });
+        let hint = refused
+            .map_or("give gnss.csv, GPX, NMEA, poses.csv or pictures with EXIF positions".to_string(), |r| {
+                format!("what could not be used begins with: {r}")
+            });
         Err(error("nothing in it gives a position").with_hint(hint))
     }
 }

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_typing_error_is_named_with_its_line() {
-        let error = Settings::parse("id = \"a\"\nlicence = \"MIT\"\n", Path::new("recording.toml")).expect_err("unknown key");
+        let error =
+            Settings::parse("id = \"a\"\nlicence = \"MIT\"\n", Path::new("recording.toml")).expect_err("unknown key");
         let text = error.to_string();
         assert!(text.starts_with("recording.toml, line 2:") && text.contains("licence"), "{text}");
         assert!(Settings::parse("[channels.a]\npath = \"../b\"\n", Path::new("r")).is_err());

@@ -9,7 +9,11 @@ use crate::time::{ClockScale, Timestamp};
 use super::Remarks;
 
 /// Counts, extent, times, sensors, notes and problems of recordings.
-pub(in crate::source::recording) fn probe(recordings: &[Recording], remarks: &Remarks, quarantine: &Quarantine) -> Probe {
+pub(in crate::source::recording) fn probe(
+    recordings: &[Recording],
+    remarks: &Remarks,
+    quarantine: &Quarantine,
+) -> Probe {
     let mut probe = Probe { kind: super::KIND.to_string(), ..Probe::default() };
     let mut count = |what: String, n: usize| {
         if n > 0 {
@@ -46,7 +50,9 @@ pub(in crate::source::recording) fn probe(recordings: &[Recording], remarks: &Re
         probe.notes.extend(others);
         probe.notes.push(format!("heights: {}", first.height_datum.name()));
     }
-    probe.notes.extend(remarks.notes.iter().map(|(note, n)| if *n > 1 { format!("{note} ({n} times)") } else { note.clone() }));
+    probe.notes.extend(
+        remarks.notes.iter().map(|(note, n)| if *n > 1 { format!("{note} ({n} times)") } else { note.clone() }),
+    );
     probe.with_extent(BBox::of_points(places.iter().map(|p| (p.lon_deg, p.lat_deg)))).with_problems(quarantine)
 }
 

@@ -54,7 +54,9 @@ pub(super) fn scan(source: &mut (impl Read + Seek)) -> Result<Container, ErrorKi
         return Err(ErrorKind::malformed("picture", "it is neither JPEG, PNG nor WebP"));
     };
     let container = scanned.map_err(|error| match error {
-        Broken::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => ErrorKind::malformed(name, "the file is cut short"),
+        Broken::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            ErrorKind::malformed(name, "the file is cut short")
+        }
         Broken::Io(e) => ErrorKind::io("read", e),
         Broken::Format(reason) => ErrorKind::malformed(name, reason),
     })?;
@@ -134,7 +136,8 @@ fn jpeg(source: &mut (impl Read + Seek), file_bytes: u64) -> Result<Container, B
                 } else if let Some(part) = body.strip_prefix(b"http://ns.adobe.com/xmp/extension/\0") {
                     // 32 digits of a checksum, the whole length, this part's offset.
                     extended_bytes += part.len() as u64;
-                    if let (Some(&[a, b, c, d]), Some(text)) = (part.get(36..40).and_then(|o| o.first_chunk()), part.get(40..))
+                    if let (Some(&[a, b, c, d]), Some(text)) =
+                        (part.get(36..40).and_then(|o| o.first_chunk()), part.get(40..))
                         && extended_bytes <= METADATA_BYTES
                     {
                         extended.insert(u32::from_be_bytes([a, b, c, d]), text.to_vec());
@@ -211,7 +214,10 @@ fn png(source: &mut (impl Read + Seek), file_bytes: u64) -> Result<Container, Br
                 }
                 skip(source, 4, file_bytes)?;
             }
-            b"IEND" => break,
+            b"IEND" => {
+                skip(source, length + 4, file_bytes)?;
+                break;
+            }
             _ => skip(source, length + 4, file_bytes)?,
         }
     }
@@ -315,7 +321,8 @@ mod tests {
         };
         segment(b"http://ns.adobe.com/xap/1.0/\0main ");
         for (offset, text) in [(4_u32, "part two"), (0, "one ")] {
-            let head = [b"http://ns.adobe.com/xmp/extension/\0".as_slice(), &[b'A'; 32], &12_u32.to_be_bytes()].concat();
+            let head =
+                [b"http://ns.adobe.com/xmp/extension/\0".as_slice(), &[b'A'; 32], &12_u32.to_be_bytes()].concat();
             segment(&[head.as_slice(), &offset.to_be_bytes(), text.as_bytes()].concat());
         }
         bytes.extend(&jpeg[2..]);

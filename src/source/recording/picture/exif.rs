@@ -124,7 +124,8 @@ fn geotag(fields: &Fields, remarks: &mut Vec<Remark>) -> Option<GeoTag> {
     let (lon, lat) = match (fields.value(Tag::GPSLongitude), fields.value(Tag::GPSLatitude)) {
         (None, None) => (number(&mapillary["MAPLongitude"])?, number(&mapillary["MAPLatitude"])?),
         _ => {
-            let side = |tag, negative: char| fields.text(tag).is_some_and(|t| t.to_ascii_uppercase().starts_with(negative));
+            let side =
+                |tag, negative: char| fields.text(tag).is_some_and(|t| t.to_ascii_uppercase().starts_with(negative));
             let angle = |tag, reference, negative| {
                 let parts = fields.numbers(tag)?;
                 let degrees = parts.iter().zip([1.0, 60.0, 3600.0]).map(|(part, unit)| part / unit).sum::<f64>();
@@ -187,7 +188,8 @@ fn time(fields: &Fields, zone_s: Option<i32>, remarks: &mut Vec<Remark>) -> Opti
         // Some cameras give the date of another day with the right time of day: the day that fits any zone is meant.
         let shift = [-civil::DAY_NS, civil::DAY_NS].into_iter().find(|day| ZONES_NS.contains(&(ahead - day)));
         if let (Some(day), true) = (shift, ahead.abs() < DATE_SLIP_NS) {
-            remarks.push(Remark::refused("its GPS date contradicts DateTimeOriginal by a day: the latter's day is used"));
+            remarks
+                .push(Remark::refused("its GPS date contradicts DateTimeOriginal by a day: the latter's day is used"));
             return gps.checked_add_ns(day);
         }
         remarks.push(Remark::note("its GPS time and DateTimeOriginal lie days apart: the GPS time is used"));
@@ -296,7 +298,8 @@ mod tests {
         let taken = (Tag::DateTimeOriginal, ascii("2018:06:08 13:24:10"));
         let fraction = (Tag::SubSecTimeOriginal, ascii("25"));
         let zone = (Tag::OffsetTimeOriginal, ascii("-07:00"));
-        let gps = [(Tag::GPSDateStamp, ascii("2018:06:08")), (Tag::GPSTimeStamp, rational(&[(20, 1), (24, 1), (11, 1)]))];
+        let gps =
+            [(Tag::GPSDateStamp, ascii("2018:06:08")), (Tag::GPSTimeStamp, rational(&[(20, 1), (24, 1), (11, 1)]))];
         let text = |fields: &[(Tag, Value)], zone| read_all(fields, zone).0.t.map(|t| t.to_string());
         let own = text(&[taken.clone(), fraction.clone(), zone, gps[0].clone(), gps[1].clone()], Some(0));
         assert_eq!(own.as_deref(), Some("2018-06-08T20:24:10.25Z"));

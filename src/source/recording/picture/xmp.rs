@@ -107,8 +107,8 @@ mod tests {
             <GPano:FullPanoWidthPixels>200</GPano:FullPanoWidthPixels>\
             <GPano:CroppedAreaImageWidthPixels>200</GPano:CroppedAreaImageWidthPixels>\
             <GPano:PoseHeadingDegrees>-90.5</GPano:PoseHeadingDegrees></rdf:Description></x:xmpmeta>";
-        let attributes = "<x:xmpmeta><rdf:Description GPano:ProjectionType=\"equirectangular\"\
-            GPano:FullPanoWidthPixels='200' GPano:CroppedAreaImageWidthPixels='200'\
+        let attributes = "<x:xmpmeta><rdf:Description GPano:ProjectionType=\"equirectangular\" \
+            GPano:FullPanoWidthPixels='200' GPano:CroppedAreaImageWidthPixels='200' \
             GPano:PoseHeadingDegrees='-90.5'/></x:xmpmeta>";
         let mut remarks = Vec::new();
         let pano = read(elements.as_bytes(), &mut remarks);
