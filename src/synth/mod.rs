@@ -1,3 +1,6 @@
 //! A simulated town and drives with ground truth, made of layers 1–4: for `samples/` and for tests.
 
+mod noise;
+pub mod raster;
+pub mod rays;
 pub mod scene;

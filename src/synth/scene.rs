@@ -22,12 +22,16 @@ pub enum Surface {
     Gravel,
     /// Water.
     Water,
-    /// A façade with windows by storey; `style` picks material and colours.
+    /// A façade with windows by storey of 3 m; `style` picks material and colours: 0 apartment block with balconies,
+    /// 1 brick villa, 2 office with ribbon windows, 3 curtain wall, 4 stone-clad shop house, 5 plain render.
+    /// `uv` in metres: u from the left corner as seen from outside, v up from the ground. Windows repeat every 4 m
+    /// (style 0), 1.5 m (2 and 3) or 3 m: a wall whose u runs to a multiple of 12 or 3 has no window cut by its corner.
     Facade {
         /// Which look.
         style: u8,
     },
-    /// A shop front at street level.
+    /// A shop front at street level, 3.4 m high with its sign band; `uv` as of a façade, a shop every 6 m (style 0),
+    /// 4.5 m (1) or 7.5 m (2).
     Shop {
         /// Which look.
         style: u8,
@@ -44,7 +48,8 @@ pub enum Surface {
     Plain([f32; 3]),
     /// Vehicle glass.
     Glass,
-    /// A board with text: index into [`Scene::boards`]; `uv` runs 0–1 over the board.
+    /// A board with text: index into [`Scene::boards`]; `uv` runs 0–1 over the board from its lower left corner as
+    /// seen from the front. From behind it is bare metal.
     Board(u32),
     /// Concrete of tunnel walls.
     Concrete,
