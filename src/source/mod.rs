@@ -2,7 +2,8 @@
 //!
 //! Adding a format is adding one file or folder here and one row in the registry: see `docs/adding-a-format.md`.
 
-pub(crate) mod arrow_ipc;
+mod argoverse2_city;
+mod arrow_ipc;
 pub mod map;
 mod options;
 mod probe;

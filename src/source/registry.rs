@@ -4,8 +4,7 @@ use std::path::Path;
 
 use crate::error::{ErrorKind, Result};
 
-use super::recording::folder;
-use super::{MapOptions, MapSource, Probe, RecordingOptions, RecordingSource};
+use super::{MapOptions, MapSource, Probe, RecordingOptions, RecordingSource, map, recording};
 
 /// A kind of map: its name in the config, how to recognise it and how to open it.
 pub struct MapKind {
@@ -28,11 +27,14 @@ pub struct RecordingKind {
 }
 
 /// Every kind of map; the first that recognises a path wins.
-pub const MAPS: &[MapKind] = &[];
+pub const MAPS: &[MapKind] =
+    &[MapKind { name: "argoverse2", detect: map::argoverse2::detect, open: map::argoverse2::open }];
 
 /// Every kind of recording; the first that recognises a path wins.
-pub const RECORDINGS: &[RecordingKind] =
-    &[RecordingKind { name: "folder", detect: folder::detect, open: folder::open }];
+pub const RECORDINGS: &[RecordingKind] = &[
+    RecordingKind { name: "argoverse2", detect: recording::argoverse2::detect, open: recording::argoverse2::open },
+    RecordingKind { name: "folder", detect: recording::folder::detect, open: recording::folder::open },
+];
 
 /// Opens a map of a kind, or of the kind that recognises it.
 ///

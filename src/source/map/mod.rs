@@ -1,1 +1,3 @@
 //! Maps: one file or folder a format.
+
+pub mod argoverse2;

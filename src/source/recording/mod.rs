@@ -1,5 +1,6 @@
 //! Recordings: one file or folder a format.
 
+pub mod argoverse2;
 mod audio;
 mod civil;
 mod csv_trace;
