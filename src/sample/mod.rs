@@ -1,12 +1,14 @@
 //! Layer 5: windows over a fused track become samples.
 
 mod action;
+mod caption;
 mod channels;
 mod config;
 mod grid;
 mod row;
 mod window;
 
+pub use caption::{Josa, LANGUAGES, TASKS, captions};
 pub use channels::ChannelFilter;
 pub use config::{Axis, ReferencesConfig, SampleConfig, SampleOverride, TextConfig};
 pub use row::{Caption, PrivacyState, SampleFrame, SampleRow, Split};

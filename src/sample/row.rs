@@ -137,3 +137,14 @@ pub struct SampleRow {
     /// Sources, by their path in the manifest, sorted.
     pub sources: Vec<String>,
 }
+
+impl SampleRow {
+    /// Index of the anchor among the ticks: the one at `t0_ns`, without a clock at `s0_m`.
+    pub fn anchor_tick(&self) -> usize {
+        let found = match (&self.pose_t_ns, self.t0_ns) {
+            (Some(times), Some(t0)) => times.iter().position(|t| *t == t0),
+            _ => self.pose_s_m.iter().position(|s| *s == self.s0_m),
+        };
+        found.unwrap_or(0)
+    }
+}
