@@ -1,5 +1,7 @@
 //! An Argoverse 2 sensor log of Pittsburgh, against numbers from pyarrow, pyproj and shapely.
 
+#![allow(clippy::print_stdout)] // a skipped test says so
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

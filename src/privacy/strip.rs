@@ -216,11 +216,11 @@ fn webp(bytes: &[u8]) -> Result<Vec<u8>, ErrorKind> {
     Ok(out)
 }
 
+/// What is done with the name and body of a chunk.
+type TakeChunk<'a> = dyn FnMut(&[u8; 4], &[u8]) -> Result<(), ErrorKind> + 'a;
+
 /// Gives name and body of every chunk of a RIFF to `take`.
-fn webp_chunks(
-    mut rest: &[u8],
-    take: &mut dyn FnMut(&[u8; 4], &[u8]) -> Result<(), ErrorKind>,
-) -> Result<(), ErrorKind> {
+fn webp_chunks(mut rest: &[u8], take: &mut TakeChunk<'_>) -> Result<(), ErrorKind> {
     while !rest.is_empty() {
         let head = rest.split_first_chunk::<4>().and_then(|(name, rest)| Some((name, rest.split_first_chunk::<4>()?)));
         let (name, (size, behind)) = head.ok_or_else(|| ErrorKind::malformed("WebP", "a chunk is cut short"))?;

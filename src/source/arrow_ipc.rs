@@ -357,7 +357,10 @@ fn footer_length(tail: &[u8], size: u64) -> Result<u64, ErrorKind> {
     Ok(length)
 }
 
-fn read_footer(footer: &[u8]) -> Result<(Vec<(String, Kind)>, Vec<Block>), ErrorKind> {
+/// Names and types of the columns, in file order.
+type Fields = Vec<(String, Kind)>;
+
+fn read_footer(footer: &[u8]) -> Result<(Fields, Vec<Block>), ErrorKind> {
     let footer = FooterRef::read_as_root(footer).map_err(broken)?;
     let schema = footer.schema().map_err(broken)?.ok_or_else(|| malformed("no schema"))?;
     if schema.endianness().map_err(broken)? != Endianness::Little {

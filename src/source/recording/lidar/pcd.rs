@@ -165,11 +165,11 @@ fn lzf_decompress(input: &[u8], size: usize) -> Result<Vec<u8>, ErrorKind> {
                 length += next()?;
             }
             let back = ((control & 31) << 8) + next()? + 1;
-            let mut from =
+            let from =
                 out.len().checked_sub(back).ok_or_else(|| malformed("a back reference points before the data"))?;
-            for _ in 0..length + 2 {
-                out.push(out[from]);
-                from += 1;
+            for i in from..from + length + 2 {
+                // The run may overlap what it writes.
+                out.push(out[i]);
             }
         }
     }
