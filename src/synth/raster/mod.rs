@@ -304,24 +304,16 @@ impl SurfaceFrame {
 
 /// Whether a neighbour of the pixel shows something else.
 fn is_edge(centres: &[Option<Seen>], width: usize, height: usize, row: usize, column: usize, centre: &Seen) -> bool {
-    let mut beside = Vec::with_capacity(4);
-    if column > 0 {
-        beside.push(row * width + column - 1);
-    }
-    if column + 1 < width {
-        beside.push(row * width + column + 1);
-    }
-    if row > 0 {
-        beside.push((row - 1) * width + column);
-    }
-    if row + 1 < height {
-        beside.push((row + 1) * width + column);
-    }
-    beside.into_iter().any(|at| {
+    let at = row * width + column;
+    let differs = |at: usize| {
         centres[at].is_some_and(|other| {
             other.key != centre.key || (0..3).any(|c| (other.rgb[c] - centre.rgb[c]).abs() > CONTRAST)
         })
-    })
+    };
+    (column > 0 && differs(at - 1))
+        || (column + 1 < width && differs(at + 1))
+        || (row > 0 && differs(at - width))
+        || (row + 1 < height && differs(at + width))
 }
 
 fn fifth_power(x: f32) -> f32 {

@@ -31,7 +31,7 @@ impl Air {
         Air {
             light: *light,
             sun,
-            exposure: 0.82 / level.max(1e-3),
+            exposure: 1.0 / level.max(1e-3),
             clouds: hash(light.sun.x.to_bits() as u32 ^ (light.sun.x.to_bits() >> 32) as u32),
             srgb,
         }

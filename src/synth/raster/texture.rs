@@ -158,8 +158,8 @@ fn asphalt(spot: &Spot) -> Look {
     let crack = (1.0 - smooth(0.004, 0.010, level))
         * (1.0 - smooth(0.02, 0.08, seen))
         * smooth(0.45, 0.7, noise2(x / 17.0, y / 17.0, 7));
-    let value = 0.098 * (1.0 + 0.55 * grain + 0.28 * stain) * (1.0 - 0.28 * patch) * (1.0 - 0.45 * crack);
-    Look { mirror: 0.004, ..Look::matt(grey(value, [1.0, 1.0, 1.03])) }
+    let value = 0.125 * (1.0 + 0.55 * grain + 0.28 * stain) * (1.0 - 0.28 * patch) * (1.0 - 0.45 * crack);
+    Look::matt(grey(value, [1.0, 0.99, 0.97]))
 }
 
 fn paint(spot: &Spot, yellow: bool) -> Look {

@@ -1,8 +1,10 @@
 //! Rays through the town: what the renderer sees and the LiDAR hits.
 
 mod bvh;
+mod lidar;
 
 pub use bvh::{Bvh, Hit, Ray};
+pub use lidar::LidarModel;
 
 use nalgebra::Vector3;
 
@@ -75,9 +77,9 @@ impl Caster {
 
 /// Whether a point of a crown's hull is a gap between leaves: clumps with ragged edges, about two fifths open.
 fn is_between_leaves(p: [f32; 3], seed: u32) -> bool {
-    let clump = noise3(p.map(|v| v / 0.55), seed);
-    let leaf = noise3(p.map(|v| v / 0.13), seed ^ 0x5bd1);
-    mix(clump, leaf, 0.45) < 0.46
+    let clump = noise3(p.map(|v| v / 0.38), seed);
+    let leaf = noise3(p.map(|v| v / 0.09), seed ^ 0x5bd1);
+    mix(clump, leaf, 0.5) < 0.47
 }
 
 fn narrow(origin: &Vector3<f64>, direction: &Vector3<f64>) -> Ray {
