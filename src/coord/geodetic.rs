@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::Pose;
 
 /// Semi-major axis of WGS84, metres.
-const A: f64 = 6_378_137.0;
+pub(super) const A: f64 = 6_378_137.0;
 /// Flattening of WGS84.
 const F: f64 = 1.0 / 298.257_223_563;
 /// First eccentricity squared.
-const E2: f64 = F * (2.0 - F);
+pub(super) const E2: f64 = F * (2.0 - F);
 
 /// A place on the WGS84 ellipsoid: degrees and metres.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::coord::Pose;
+use crate::coord::{CameraIntrinsics, Pose};
 
 /// What kind of observation a channel or frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,44 +31,6 @@ impl Modality {
             Modality::Mask => "mask",
         }
     }
-}
-
-/// Camera models by the names that tables and calibration files use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CameraModelKind {
-    /// Pinhole with Brown–Conrady distortion `k1 k2 p1 p2 [k3 [k4 k5 k6]]`.
-    Pinhole,
-    /// Kannala–Brandt fisheye, distortion `k1 k2 k3 k4`.
-    KannalaBrandt,
-    /// Full panorama, 2:1, longitude along u, latitude along v; intrinsics empty.
-    Equirectangular,
-}
-
-impl CameraModelKind {
-    /// The name in tables: `pinhole`, `kannala_brandt`, `equirectangular`.
-    pub fn name(self) -> &'static str {
-        match self {
-            CameraModelKind::Pinhole => "pinhole",
-            CameraModelKind::KannalaBrandt => "kannala_brandt",
-            CameraModelKind::Equirectangular => "equirectangular",
-        }
-    }
-}
-
-/// How a camera sees: its model and numbers, for pictures of `width` × `height` stored pixels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CameraIntrinsics {
-    /// Which model.
-    pub model: CameraModelKind,
-    /// Picture width, pixels.
-    pub width: u32,
-    /// Picture height, pixels.
-    pub height: u32,
-    /// `[fx, fy, cx, cy]` in pixels; empty for `equirectangular`. Pixel (0, 0) is the centre of the top-left pixel.
-    pub intrinsics: Vec<f64>,
-    /// Distortion coefficients in the model's order; empty for none.
-    pub distortion: Vec<f64>,
 }
 
 /// One sensor of a recording.

@@ -6,7 +6,8 @@ mod points;
 mod recording;
 mod source_ref;
 
-pub use calibration::{CameraIntrinsics, CameraModelKind, Modality, Sensor};
+pub use crate::coord::{CameraIntrinsics, CameraModelKind};
+pub use calibration::{Modality, Sensor};
 pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{
