@@ -31,6 +31,12 @@ impl Modality {
             Modality::Mask => "mask",
         }
     }
+
+    /// The modality of a name.
+    pub fn from_name(name: &str) -> Option<Modality> {
+        use Modality::{Audio, Camera, Depth, Lidar, Mask};
+        [Camera, Lidar, Audio, Depth, Mask].into_iter().find(|m| m.name() == name)
+    }
 }
 
 /// One sensor of a recording.
