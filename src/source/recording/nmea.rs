@@ -99,6 +99,8 @@ struct Epoch {
     /// Days since 1970, where a sentence of this epoch says it.
     day: Option<i64>,
     line: u64,
+    /// The kinds of its sentences, in epochs without a time.
+    kinds: Vec<[u8; 3]>,
     position: Option<(f64, f64)>,
     altitude_m: Option<f64>,
     separation_m: Option<f64>,
@@ -239,12 +241,17 @@ impl Merger {
             return Ok(());
         }
         let time = f.time(1)?;
-        if time != self.epoch.time_ns && self.epoch.line > 0 {
+        // A receiver without a fix may leave the time empty; there, a kind that comes again starts the next epoch.
+        let again = time.is_none() && self.epoch.kinds.contains(&[kind[0], kind[1], kind[2]]);
+        if self.epoch.line > 0 && (time != self.epoch.time_ns || again) {
             self.flush(path, quarantine);
         }
         let epoch = &mut self.epoch;
         if epoch.line == 0 {
             (epoch.line, epoch.time_ns) = (line, time);
+        }
+        if time.is_none() {
+            epoch.kinds.push([kind[0], kind[1], kind[2]]);
         }
         match kind {
             b"RMC" => {

@@ -104,6 +104,12 @@ impl TraceFile {
             read(&self.path, &self.options.columns, rule, &self.options.limits, quarantine)
                 .map_err(|kind| kind.in_file(&self.path))?;
         notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
+        // Tracks without a name are called by their number in the file, empty ones counted.
+        let single = tracks.iter().filter(|track| !track.fixes.is_empty()).count() == 1;
+        for (i, track) in tracks.iter_mut().enumerate() {
+            let number = (!single).then(|| (i + 1).to_string());
+            track.name = track.name.take().or(number);
+        }
         tracks.retain(|track| !track.fixes.is_empty());
         if tracks.is_empty() {
             let error = ErrorKind::malformed("trace", "no usable position in it").in_file(&self.path);
@@ -115,14 +121,9 @@ impl TraceFile {
         let file = &self.files[0].relative;
         let stem = file.strip_suffix(".gz").unwrap_or(file);
         let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
-        let single = tracks.len() == 1 && tracks[0].name.is_none();
         let mut recordings = Vec::with_capacity(tracks.len());
-        for (i, mut track) in tracks.into_iter().enumerate() {
-            let name = match track.name.take() {
-                _ if single => stem.to_string(),
-                Some(name) => format!("{stem}-{name}"),
-                None => format!("{stem}-{}", i + 1),
-            };
+        for mut track in tracks {
+            let name = track.name.take().map_or_else(|| stem.to_string(), |name| format!("{stem}-{name}"));
             let mut recording = Recording::new(name, KIND, &self.options.license);
             recording.height_datum = height_datum;
             recording.gnss = track.ordered(&self.path, scale, quarantine);
