@@ -1,6 +1,9 @@
 //! A simulated town and drives with ground truth, made of layers 1–4: for `samples/` and for tests.
 
+pub mod dice;
 mod noise;
+pub mod planar;
 pub mod raster;
 pub mod rays;
 pub mod scene;
+pub mod town;
