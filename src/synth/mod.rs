@@ -1,6 +1,7 @@
 //! A simulated town and drives with ground truth, made of layers 1–4: for `samples/` and for tests.
 
 pub mod dice;
+pub mod drive;
 mod noise;
 pub mod planar;
 pub mod raster;

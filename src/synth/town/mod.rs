@@ -2,7 +2,9 @@
 
 pub mod furniture;
 pub mod lots;
+pub mod map;
 pub mod network;
+pub mod pbf;
 pub mod plan;
 
 use crate::coord::{EnuFrame, Geodetic};
