@@ -2,3 +2,4 @@
 
 pub mod motion;
 pub mod route;
+pub mod sensors;

@@ -7,7 +7,10 @@ pub mod network;
 pub mod pbf;
 pub mod plan;
 
-use crate::coord::{EnuFrame, Geodetic};
+use nalgebra::UnitQuaternion;
+
+use crate::coord::{EnuFrame, Geodetic, Pose};
+use crate::synth::planar::{V2, near};
 
 use self::furniture::{Bay, Crossing, Pole, Sign, Tree};
 use self::lots::Building;
@@ -54,5 +57,30 @@ impl Town {
             network,
             frame: EnuFrame::new(ORIGIN),
         }
+    }
+
+    /// Whether a place on the road lies in the tunnel.
+    pub fn in_tunnel(&self, p: V2) -> bool {
+        self.network.segments.iter().any(|segment| {
+            let street = &self.network.streets[segment.street];
+            segment.tunnel.is_some_and(|(from, to)| {
+                let (s, distance) = street.path.nearest(p);
+                distance < street.half_m() && s > from && s < to
+            })
+        })
+    }
+
+    /// How many buildings of more than six storeys come within `reach_m` of a place.
+    pub fn high_buildings_near(&self, p: V2, reach_m: f64) -> usize {
+        let close = |outline: &[V2]| (outline[0] - p).norm() < reach_m + 60.0 && near(outline, &[p], reach_m);
+        self.buildings.iter().filter(|b| b.levels > 6 && close(&b.outline)).count()
+    }
+
+    /// A pose of the town's frame as place and rotation in the ENU axes at that place.
+    pub fn at(&self, world_se3_ego: &Pose) -> (Geodetic, UnitQuaternion<f64>) {
+        let place = self.frame.to_geodetic(world_se3_ego.translation);
+        let here = EnuFrame::new(place).rotation_from(&self.frame);
+        let turn = Pose::from_rotation_matrix(&here, nalgebra::Vector3::zeros());
+        (place, (turn * Pose::new(nalgebra::Vector3::zeros(), world_se3_ego.rotation)).rotation)
     }
 }
