@@ -115,7 +115,6 @@ pub fn trees(network: &Network, buildings: &[Building], seed: u64) -> Vec<Tree> 
         let (every, high) = match street.plan.class {
             RoadClass::Primary => (11.0, 8.5),
             RoadClass::Secondary => (13.0, 7.5),
-            RoadClass::Tertiary => (15.0, 6.5),
             _ => continue,
         };
         for side in [1.0, -1.0] {
@@ -275,8 +274,8 @@ pub fn signs(network: &Network) -> Vec<Sign> {
     all
 }
 
-/// Room for parked vehicles: at kerbs of small streets, and the bays of the car park.
-pub fn bays(network: &Network) -> Vec<Bay> {
+/// Room for parked vehicles: at kerbs of small streets where nothing stands, and the bays of the car park.
+pub fn bays(network: &Network, poles: &[Pole], signs: &[Sign]) -> Vec<Bay> {
     let mut all = Vec::new();
     for segment in 0..network.segments.len() {
         let street = network.street(segment);
@@ -297,6 +296,10 @@ pub fn bays(network: &Network) -> Vec<Bay> {
             }
         }
     }
+    all.retain(|bay: &Bay| {
+        let clear = |p: V2| (p - bay.place).norm() > 2.9;
+        poles.iter().all(|p| clear(p.place)) && signs.iter().all(|s| clear(s.place))
+    });
     for (ground, _, _, outline) in PATCHES {
         if *ground == Ground::Parking {
             let (a, b) = (v2(outline[0]), v2(outline[1]));

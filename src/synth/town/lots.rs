@@ -98,6 +98,9 @@ pub const SHOPS: &[Shop] = &[
 const TOWERS: [&str; 6] = ["판교푸른마을", "백현마을", "봇들마을", "운중타워", "한솔마을", "산운마을"];
 const OFFICES: [&str; 6] = ["판교테크타워", "한빛빌딩", "유스페이스관", "미래빌딩", "삼환빌딩", "알파빌딩"];
 
+/// Height of a storey, as façades are drawn, metres.
+pub const STOREY_M: f64 = 3.0;
+
 /// How far a building keeps from the pavement, metres.
 const SETBACK_M: f64 = 1.2;
 
@@ -232,13 +235,13 @@ impl Lots<'_> {
             Use::Office => Some(OFFICES[count % OFFICES.len()].to_string()),
             _ => None,
         };
-        let storey = if use_ == Use::Apartments { 2.8 } else { 3.3 };
-        let height_m = (10.0 * (f64::from(levels) * storey + 1.0)).round() / 10.0;
+        let height_m = f64::from(levels) * STOREY_M + 0.9;
+        // Looks of `Surface::Facade`: flats, brick, ribbon windows, curtain wall, stone, render.
         let style = match use_ {
-            Use::Office => dice.below(3) as u8,
-            Use::Shops => 3 + dice.below(3) as u8,
-            Use::Apartments => 6 + dice.below(2) as u8,
-            Use::House => 8 + dice.below(3) as u8,
+            Use::Office => [2, 3, 3, 2][dice.below(4)],
+            Use::Shops => [4, 5, 1, 4][dice.below(4)],
+            Use::Apartments => 0,
+            Use::House => [1, 1, 5][dice.below(3)],
         };
         let seed = dice.seed();
         self.buildings.push(Building { outline, levels, height_m, use_, style, street, number, name, shops, seed });

@@ -152,8 +152,8 @@ impl Drawing<'_> {
             tag(&mut tags, "maxspeed", plan.maxspeed_kmh.to_string());
             tag(&mut tags, "surface", "asphalt");
             tag(&mut tags, "width", metres(2.0 * street.half_m()));
-            tag(&mut tags, "sidewalk", if plan.sidewalk_m > 0.0 && !way.tunnel { "both" } else { "no" });
-            if plan.sidewalk_m > 0.0 && !way.tunnel {
+            tag(&mut tags, "sidewalk", if plan.sidewalk_m > 0.0 { "both" } else { "no" });
+            if plan.sidewalk_m > 0.0 {
                 tag(&mut tags, "sidewalk:both:width", metres(plan.sidewalk_m));
             }
             if way.tunnel {

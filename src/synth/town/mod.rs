@@ -1,16 +1,23 @@
 //! The town: a plan of streets, and from it both the map and the 3-D scene, so that the two agree.
 
+pub mod day;
 pub mod furniture;
+mod ground;
 pub mod lots;
 pub mod map;
+mod mesh;
 pub mod network;
+mod objects;
 pub mod pbf;
 pub mod plan;
+mod vehicles;
 
 use nalgebra::UnitQuaternion;
 
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::synth::planar::{V2, near};
+use crate::synth::scene::Scene;
+use crate::time::Timestamp;
 
 use self::furniture::{Bay, Crossing, Pole, Sign, Tree};
 use self::lots::Building;
@@ -46,17 +53,27 @@ impl Town {
     pub fn new(seed: u64) -> Town {
         let network = Network::new();
         let buildings = lots::build(&network, seed);
+        let (poles, signs) = (furniture::poles(&network), furniture::signs(&network));
         Town {
             seed,
             crossings: furniture::crossings(&network),
             trees: furniture::trees(&network, &buildings, seed),
-            poles: furniture::poles(&network),
-            signs: furniture::signs(&network),
-            bays: furniture::bays(&network),
+            bays: furniture::bays(&network, &poles, &signs),
+            poles,
+            signs,
             buildings,
             network,
             frame: EnuFrame::new(ORIGIN),
         }
+    }
+
+    /// The town as it looks at a moment: parked vehicles, light and leaves are those of that day.
+    pub fn scene(&self, t: Timestamp) -> Scene {
+        let mut mesh = mesh::Mesh::default();
+        ground::build(self, &mut mesh);
+        objects::build(self, &mut mesh);
+        vehicles::park(self, t, &mut mesh);
+        Scene { triangles: mesh.triangles, boards: mesh.boards, shades: ground::shades(self), light: day::light(t) }
     }
 
     /// Whether a place on the road lies in the tunnel.
