@@ -14,6 +14,7 @@ pub mod shard;
 pub mod split;
 pub mod tables;
 pub mod unit;
+pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
 pub use reader::{Dataset, Media};
