@@ -250,7 +250,7 @@ pub(super) fn shop(style: u8, spot: &Spot, signs: &Signs) -> Look {
     let goods = [unit(hash(block ^ 1)), unit(hash(block ^ 2)), unit(hash(block ^ 3))];
     let inside = blend([0.07, 0.06, 0.05], goods.map(|c| 0.03 + 0.16 * c), 0.8 * near);
     let lamps = smooth(1.5, 2.5, v) * (0.6 + 0.4 * unit(hash(pick ^ 3)));
-    let warm = if hash(pick ^ 4) % 3 == 0 { [0.34, 0.36, 0.36] } else { [0.42, 0.31, 0.18] };
+    let warm = if hash(pick ^ 4).is_multiple_of(3) { [0.34, 0.36, 0.36] } else { [0.42, 0.31, 0.18] };
     let glass = opening * (1.0 - frame) * (1.0 - low_wall);
     let stone = scale(pier, 1.0 + 0.2 * fractal(u, v, 1.0, 0.03, fu.max(fv), spot.seed));
     let solid = blend(stone, blend(frame_tint, scale(pier, 0.8), low_wall * (1.0 - frame)), opening);
@@ -283,7 +283,7 @@ fn band(pick: u32, [x, y]: [f32; 2], bay_m: f32, spot: &Spot, signs: &Signs, pie
     let ink = signs.shop(pick, [x - inset, y - 0.08], [bay_m - 2.0 * inset, height - 0.16], spot.seen);
     let mut colour = blend(ground, letters, ink);
     let mut glow = scale(colour, 0.22);
-    if hash(pick ^ 12) % 4 == 0 {
+    if hash(pick ^ 12).is_multiple_of(4) {
         // A striped awning hangs over the lower third.
         let cloth = blend([0.72, 0.70, 0.66], ground, bars(x, 0.5, 0.0, 0.25, fu));
         let awning = span(y, -1.0, 0.26, fv);

@@ -275,10 +275,9 @@ impl Renderer {
                 super::noise::mix(0.62, 1.0, super::noise::smooth(-0.5, 5.0, spot.uv[1]))
             }
             Surface::Leaves => super::noise::mix(0.55, 1.0, 0.5 + 0.5 * spot.normal.z),
-            _ if spot.normal.z > 0.9 && with_rays => {
+            _ if spot.normal.z > 0.9 && with_rays
                 // A short look upwards finds the undersides of vehicles.
-                if self.caster.blocked(outside, &Vector3::z(), 1.2) { 0.35 } else { 1.0 }
-            }
+                && self.caster.blocked(outside, &Vector3::z(), 1.2) => { 0.35 }
             _ => 1.0,
         }
     }

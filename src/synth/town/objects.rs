@@ -205,7 +205,7 @@ fn raise(pole: &Pole, index: usize, mesh: &mut Mesh) {
             mesh.prism(pole.place, [0.17, 0.11], [foot, 9.5], 8, still(Surface::Concrete, index as u32));
             let across = left(pole.arm);
             mesh.bar(at(pole.place - pole.arm * 0.7, 9.0), at(pole.place + pole.arm * 0.7, 9.0), 0.05, metal);
-            if index % 3 == 0 {
+            if index.is_multiple_of(3) {
                 mesh.prism(pole.place + across * 0.4, [0.28, 0.28], [7.3, 8.2], 10, metal);
             }
             let Some(to) = to else { return };

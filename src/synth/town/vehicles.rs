@@ -173,7 +173,7 @@ fn car(body: &Body, middle: V2, along: V2, colour: [f32; 3], seed: u32, mesh: &m
 /// The one-tonne truck of every market street: a short cab and an open bed.
 fn truck(middle: V2, along: V2, seed: u32, mesh: &mut Mesh) {
     let chassis = Chassis { middle, along };
-    let colour = if seed % 3 == 0 { [0.75, 0.75, 0.72] } else { [0.03, 0.10, 0.36] };
+    let colour = if seed.is_multiple_of(3) { [0.75, 0.75, 0.72] } else { [0.03, 0.10, 0.36] };
     let (paint, glass) = (parked(Surface::Plain(colour), seed), parked(Surface::Glass, seed));
     let dark = parked(Surface::Plain([0.015; 3]), 0);
     chassis.hull([-2.4, 2.5, 0.75], [-2.4, 2.5, 0.75], [0.3, 0.62], dark, dark, mesh);
