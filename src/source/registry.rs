@@ -27,8 +27,10 @@ pub struct RecordingKind {
 }
 
 /// Every kind of map; the first that recognises a path wins.
-pub const MAPS: &[MapKind] =
-    &[MapKind { name: "argoverse2", detect: map::argoverse2::detect, open: map::argoverse2::open }];
+pub const MAPS: &[MapKind] = &[
+    MapKind { name: "argoverse2", detect: map::argoverse2::detect, open: map::argoverse2::open },
+    MapKind { name: "osm", detect: map::osm::detect, open: map::osm::open },
+];
 
 /// Every kind of recording; the first that recognises a path wins.
 pub const RECORDINGS: &[RecordingKind] = &[
