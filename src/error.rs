@@ -9,6 +9,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -220,13 +222,14 @@ impl std::error::Error for Error {
 /// Records that readers refused, and why. Counts are exact; examples are kept for the first few of each reason.
 ///
 /// Ends in the build report and in `report.html`; whoever refuses a record says so here and goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(String, String, Refused)>", from = "Vec<(String, String, Refused)>")]
 pub struct Quarantine {
     reasons: BTreeMap<(String, String), Refused>,
 }
 
 /// How often one file failed for one reason, with the first places.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// How many records.
     pub count: u64,
@@ -282,6 +285,20 @@ impl Quarantine {
         self.reasons.iter().map(|((file, reason), refused)| (file.as_str(), reason.as_str(), refused))
     }
 
+    /// The same with `root` written as `label`, so that reports do not tell where on a machine a source lay.
+    pub fn relabelled(self, root: &Path, label: &str) -> Quarantine {
+        let root = root.display().to_string();
+        let rename = |text: &str| match text.strip_prefix(&root) {
+            Some(rest) => format!("{label}{rest}"),
+            None => text.to_string(),
+        };
+        let reasons = self.reasons.into_iter().map(|((file, reason), refused)| {
+            let examples = refused.examples.iter().map(|e| rename(e)).collect();
+            ((rename(&file), reason), Refused { count: refused.count, examples })
+        });
+        Quarantine { reasons: reasons.collect() }
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: Quarantine) {
         for (key, refused) in other.reasons {
@@ -290,6 +307,18 @@ impl Quarantine {
             let room = EXAMPLES.saturating_sub(mine.examples.len());
             mine.examples.extend(refused.examples.into_iter().take(room));
         }
+    }
+}
+
+impl From<Quarantine> for Vec<(String, String, Refused)> {
+    fn from(quarantine: Quarantine) -> Self {
+        quarantine.reasons.into_iter().map(|((file, reason), refused)| (file, reason, refused)).collect()
+    }
+}
+
+impl From<Vec<(String, String, Refused)>> for Quarantine {
+    fn from(rows: Vec<(String, String, Refused)>) -> Self {
+        Quarantine { reasons: rows.into_iter().map(|(file, reason, refused)| ((file, reason), refused)).collect() }
     }
 }
 

@@ -1,3 +1,7 @@
-//! The `worldloom` program.
+//! The `worldloom` program: everything is in `worldloom::cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(worldloom::cli::main(std::env::args_os()))
+}

@@ -1,3 +1,23 @@
 //! Layer 8: config, plan, run: the only place that knows the whole path of an item.
 
+mod card;
 pub mod config;
+mod finish;
+mod frames;
+mod hash;
+mod load;
+mod maps;
+mod media;
+mod plan;
+mod progress;
+mod run;
+pub mod schemas;
+mod segment;
+
+pub use load::{ImageOutput, Loaded, load};
+pub use plan::{Plan, PlanSummary};
+pub use progress::{Progress, Silent};
+pub use run::{BuildOptions, Built, build};
+
+/// The code that builds, as manifests name it.
+pub const CODE_VERSION: &str = concat!("worldloom ", env!("CARGO_PKG_VERSION"));

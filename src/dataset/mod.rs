@@ -17,4 +17,4 @@ pub mod unit;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
-pub use reader::{Dataset, Media};
+pub use reader::{Dataset, Media, read_map};

@@ -220,22 +220,7 @@ impl Dataset {
     ///
     /// As [`frames`](Dataset::frames); a layer without a file has no features.
     pub fn map_features(&self) -> Result<&[MapFeature]> {
-        let features = self.map.get(|| {
-            let empty = tables::map_table(&[]).expect("our own tables can be built without rows");
-            let mut all = Vec::new();
-            for layer in LAYERS {
-                let path = self.dir.join("map").join(format!("{}.parquet", layer.name()));
-                if !path.is_file() {
-                    continue;
-                }
-                let rows = super::cells::checked(&path, &empty)?;
-                let table = Table { path, rows };
-                for i in 0..table.rows.height() {
-                    all.push(table.row(i, decode::feature(layer))?);
-                }
-            }
-            Ok(all)
-        })?;
+        let features = self.map.get(|| read_map(&self.dir))?;
         Ok(features)
     }
 
@@ -452,6 +437,28 @@ fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
         input_s_m: Vec::new(),
         frame_s_m: Default::default(),
     }
+}
+
+/// The map features of a data set's folder, or of one that is being built, layer by layer.
+///
+/// # Errors
+///
+/// [`ErrorKind::Damaged`] naming the file; a layer without a file has no features.
+pub fn read_map(dir: &Path) -> Result<Vec<MapFeature>> {
+    let empty = tables::map_table(&[]).expect("our own tables can be built without rows");
+    let mut all = Vec::new();
+    for layer in LAYERS {
+        let path = dir.join("map").join(format!("{}.parquet", layer.name()));
+        if !path.is_file() {
+            continue;
+        }
+        let rows = super::cells::checked(&path, &empty)?;
+        let table = Table { path, rows };
+        for i in 0..table.rows.height() {
+            all.push(table.row(i, decode::feature(layer))?);
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

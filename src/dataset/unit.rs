@@ -175,7 +175,7 @@ impl Staging {
         sync_folders(&data)?;
         let manifest = hash_file(&data.join("manifest.json"))?;
         write_atomic(&self.root.join("committing"), manifest.as_bytes())?;
-        if self.target.exists() {
+        if is_taken(&self.target) {
             if !overwrite {
                 return Err(ErrorKind::Exists(self.target.clone()).bare());
             }
@@ -186,7 +186,15 @@ impl Staging {
         if let Some(parent) = self.target.parent() {
             sync_folder(parent)?;
         }
-        fs::remove_dir_all(&self.root).map_err(|e| ErrorKind::io("remove", e).in_file(&self.root))
+        remove_staging(&self.root)
+    }
+}
+
+/// Whether something lies at the target that a build must not simply replace; an empty folder is nothing.
+pub fn is_taken(target: &Path) -> bool {
+    match fs::read_dir(target) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(e) => e.kind() != std::io::ErrorKind::NotFound,
     }
 }
 
@@ -205,13 +213,33 @@ pub fn staging_path(target: &Path) -> PathBuf {
 /// Where the disk fails.
 pub fn finish_interrupted_commit(target: &Path) -> Result<bool> {
     let root = staging_path(target);
-    let Ok(marker) = fs::read_to_string(root.join("committing")) else { return Ok(false) };
     let manifest = target.join("manifest.json");
-    if !manifest.exists() || hash_file(&manifest)? != marker {
+    if !root.exists() || !manifest.exists() {
         return Ok(false);
     }
-    fs::remove_dir_all(&root).map_err(|e| ErrorKind::io("remove", e).in_file(&root))?;
+    // The marker goes after `data/`: without either, only the last files of the cleaning were left.
+    let done = match fs::read_to_string(root.join("committing")) {
+        Ok(marker) => hash_file(&manifest)? == marker,
+        Err(_) => !root.join("data").exists(),
+    };
+    if !done {
+        return Ok(false);
+    }
+    remove_staging(&root)?;
     Ok(true)
+}
+
+/// Removes a staging folder whose data set is committed; the marker that says so goes after what it speaks of.
+fn remove_staging(root: &Path) -> Result<()> {
+    for folder in [root.join("data"), root.join("receipts"), root.to_path_buf()] {
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ErrorKind::io("remove", e).in_file(&folder));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// blake3 of a file, hex, read in bounded memory.

@@ -277,7 +277,10 @@ impl Renderer {
             Surface::Leaves => super::noise::mix(0.55, 1.0, 0.5 + 0.5 * spot.normal.z),
             _ if spot.normal.z > 0.9 && with_rays
                 // A short look upwards finds the undersides of vehicles.
-                && self.caster.blocked(outside, &Vector3::z(), 1.2) => { 0.35 }
+                && self.caster.blocked(outside, &Vector3::z(), 1.2) =>
+            {
+                0.35
+            }
             _ => 1.0,
         }
     }

@@ -113,7 +113,7 @@ impl Mesh {
         for k in 0..4 {
             let n = (k + 1) % 4;
             // Seen from outside: along the bar, then around it.
-            self.quad([p[k], p[n], q[n], q[k]], [[0.0, 0.0], [0.1, 0.0], [0.1, length], [0.0, length]], look);
+            self.quad([p[n], p[k], q[k], q[n]], [[0.0, 0.0], [0.1, 0.0], [0.1, length], [0.0, length]], look);
         }
     }
 

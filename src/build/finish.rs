@@ -1,0 +1,103 @@
+//! Phase 3: what speaks of the whole data set: its card and its manifest.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::dataset::manifest::{FORMAT_VERSION, Manifest};
+use crate::dataset::unit::{Receipt, StagedFile, Staging, stage_file};
+use crate::error::{ErrorKind, Quarantine, Result};
+
+use super::card::card;
+use super::maps::MapFacts;
+use super::plan::{Plan, label};
+use super::run::{Built, UnitFacts};
+use super::segment::SegmentFacts;
+use super::{CODE_VERSION, Loaded};
+
+/// What the last phase knows of all units together.
+pub struct Whole {
+    /// Rows by table, features by map layer.
+    pub counts: BTreeMap<String, u64>,
+    /// What the segments' units tell, together.
+    pub segments: SegmentFacts,
+    /// Everything that was left out.
+    pub quarantine: Quarantine,
+}
+
+/// Writes card and manifest into `data/`, and sweeps away what belongs to no unit.
+///
+/// # Errors
+///
+/// Where a receipt does not fit or a file cannot be written.
+pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, units: &[Receipt]) -> Result<Built> {
+    let data = staging.data();
+    let map_facts: MapFacts = maps.facts()?;
+    let mut files: BTreeMap<String, StagedFile> =
+        maps.outputs.iter().chain(units.iter().flat_map(|u| &u.outputs)).map(|f| (f.path.clone(), f.clone())).collect();
+    staging.sweep(&files)?;
+
+    let mut counts: BTreeMap<String, u64> =
+        map_facts.counts.iter().map(|(layer, n)| (format!("map/{layer}"), *n)).collect();
+    let mut segments = SegmentFacts::default();
+    let mut sources = map_facts.sources.clone();
+    let mut quarantine = plan.quarantine.clone();
+    quarantine.merge(map_facts.quarantine.clone());
+    for unit in units {
+        let facts: UnitFacts = unit.facts()?;
+        for (table, n) in facts.counts {
+            *counts.entry(table).or_default() += n;
+        }
+        sources.extend(facts.sources);
+        quarantine.merge(facts.segments.quarantine.clone());
+        segments.merge(facts.segments);
+    }
+    let whole = Whole { counts, segments, quarantine };
+
+    let mut manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        name: loaded.config.dataset.name.clone(),
+        code_version: CODE_VERSION.to_string(),
+        config: stored_config(loaded)?,
+        sources,
+        counts: whole.counts.clone(),
+        extent: whole.segments.extent,
+        times: whole.segments.times,
+        files: files.values().cloned().collect(),
+    };
+    let path = data.join("README.md");
+    std::fs::write(&path, card(&manifest, &whole)).map_err(|e| ErrorKind::io("write", e).in_file(&path))?;
+    let entry = stage_file(&data, &path)?;
+    files.insert(entry.path.clone(), entry);
+    manifest.files = files.into_values().collect();
+    manifest.write(&data)?;
+
+    let lines = whole.quarantine.iter().map(|(file, reason, refused)| {
+        let times = if refused.count == 1 { String::new() } else { format!(" ({} times)", refused.count) };
+        let place = refused.examples.first().map_or(file, String::as_str);
+        format!("{place}: {reason}{times}")
+    });
+    let tables = ["samples", "frames", "poses", "recordings"];
+    Ok(Built {
+        committed: true,
+        units_done: units.len() + 1,
+        units_waiting: 0,
+        counts: manifest.counts.into_iter().filter(|(k, _)| tables.contains(&k.as_str())).collect(),
+        left_out: whole.quarantine.total(),
+        quarantine: lines.collect(),
+    })
+}
+
+/// The config with all defaults, its paths as the manifest's sources say them.
+fn stored_config(loaded: &Loaded) -> Result<serde_json::Value> {
+    let mut config = loaded.config.clone();
+    for map in &mut config.map {
+        map.path = label(&map.path, Path::new(&map.path));
+    }
+    for recording in &mut config.recording {
+        recording.path = label(&recording.path, Path::new(&recording.path));
+    }
+    if let Some(zones) = &mut config.privacy.exclude {
+        *zones = label(zones, Path::new(zones));
+    }
+    serde_json::to_value(config).map_err(|e| ErrorKind::Damaged(format!("config: {e}")).bare())
+}

@@ -1,0 +1,254 @@
+//! Observations of a segment: named, placed on the track, their bytes put into the unit's shard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nalgebra::{Matrix3, Vector3};
+use rayon::prelude::*;
+
+use crate::coord::{EnuFrame, Pose};
+use crate::dataset::rows::FrameRow;
+use crate::dataset::shard::ShardWriter;
+use crate::error::{ErrorKind, Quarantine, Result};
+use crate::fuse::{State, Track};
+use crate::privacy::{Metadata, Withheld};
+use crate::record::{FrameRecord, MediaRef, Modality, Recording};
+use crate::sample::ChannelFilter;
+use crate::source::{Limits, RecordingSource};
+
+use super::media::{Prepared, prepare};
+use super::plan::encode_id;
+use super::{ImageOutput, Progress};
+
+/// Bytes of media in memory at once: what keeps a build's memory flat.
+const BATCH_BYTES: u64 = 64 << 20;
+
+/// What storing media needs to know.
+pub struct FrameJob<'a> {
+    /// Reads the bytes.
+    pub source: &'a dyn RecordingSource,
+    /// The segment.
+    pub recording: &'a Recording,
+    /// `recording_id`.
+    pub id: &'a str,
+    /// Its trajectory.
+    pub track: &'a Track,
+    /// Which channels.
+    pub channels: &'a ChannelFilter,
+    /// What is dropped of files.
+    pub metadata: Metadata,
+    /// How pictures are stored.
+    pub output: ImageOutput,
+    /// What of the trajectory nothing may be made of.
+    pub withheld: &'a Withheld,
+    /// Who wants to know.
+    pub progress: &'a dyn Progress,
+    /// Set when the user interrupts.
+    pub stop: &'a AtomicBool,
+}
+
+/// An observation with its name and place, before its bytes are read.
+struct Placed<'a> {
+    frame: &'a FrameRecord,
+    id: String,
+    t_ns: Option<i64>,
+    ego: Option<State>,
+    world_se3_sensor: Option<Pose>,
+}
+
+/// Stores the selected observations of a segment; returns a row each, and the hashes of the files they came from.
+///
+/// An observation that cannot be read is quarantined, the rest is stored. Memory is bounded by 64 MiB of media.
+///
+/// # Errors
+///
+/// Where the shard cannot be written, or the user interrupts.
+pub fn store_frames(
+    job: &FrameJob<'_>,
+    shard: &mut ShardWriter,
+    hashes: &mut BTreeMap<PathBuf, String>,
+    quarantine: &mut Quarantine,
+) -> Result<Vec<FrameRow>> {
+    let selected = place_frames(job);
+    let mut rows = Vec::with_capacity(selected.len());
+    let mut first = 0;
+    while first < selected.len() {
+        if job.stop.load(Ordering::Relaxed) {
+            return Err(ErrorKind::Interrupted.bare());
+        }
+        let mut end = first + 1;
+        let mut bytes = selected[first].frame.size;
+        while end < selected.len() && bytes + selected[end].frame.size <= BATCH_BYTES {
+            bytes += selected[end].frame.size;
+            end += 1;
+        }
+        let prepared: Vec<Result<Prepared>> = selected[first..end]
+            .par_iter()
+            .map(|placed| {
+                let prepared = prepare(job.source, placed.frame, job.metadata, job.output, &Limits::default());
+                job.progress.advance(1);
+                prepared
+            })
+            .collect();
+        for (placed, prepared) in selected[first..end].iter().zip(prepared) {
+            match prepared {
+                Ok(prepared) => {
+                    if let (MediaRef::File(path), Some(hash)) = (&placed.frame.media, &prepared.source_hash) {
+                        hashes.insert(path.clone(), hash.clone());
+                    }
+                    let stored = shard.append(&placed.id, prepared.format.extension(), &prepared.bytes)?;
+                    let mut row = row(job, placed, &prepared);
+                    (row.shard, row.offset, row.length) = (stored.shard, stored.offset, stored.length);
+                    row.checksum = stored.checksum;
+                    rows.push(row);
+                }
+                Err(error) => quarantine.refuse_error(&error),
+            }
+        }
+        first = end;
+    }
+    Ok(rows)
+}
+
+/// The selected observations that are not withheld, named and placed.
+fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
+    let mut taken = BTreeSet::new();
+    let mut placed = Vec::new();
+    for frame in job.recording.frames.iter().filter(|f| job.channels.takes(f.modality, &f.channel)) {
+        let id = frame_id(job.id, frame, &mut taken);
+        let ego = job.track.at_frame(frame);
+        // Where nobody knows the place of an observation, nobody can say that it may be shown.
+        if !job.withheld.is_empty() && ego.is_none_or(|state| job.withheld.covers(&state)) {
+            continue;
+        }
+        let t_ns = job.track.frame_t_ns(frame);
+        let world_se3_sensor = ego.map(|state| state.pose * mount(job.recording, frame, &job.track.frame, &state.pose));
+        placed.push(Placed { frame, id, t_ns, ego, world_se3_sensor });
+    }
+    placed
+}
+
+/// `RECORDING/CHANNEL/STEM`, unique; depth pictures and masks say what they are.
+fn frame_id(recording: &str, frame: &FrameRecord, taken: &mut BTreeSet<String>) -> String {
+    let kind = match frame.modality {
+        Modality::Depth => "depth-",
+        Modality::Mask => "mask-",
+        Modality::Camera | Modality::Lidar | Modality::Audio => "",
+    };
+    let base = format!("{recording}/{}/{kind}{}", encode_id(&frame.channel), encode_id(&frame.stem));
+    let mut id = base.clone();
+    let mut n = 1;
+    while !taken.insert(id.clone()) {
+        n += 1;
+        id = format!("{base}-{n}");
+    }
+    id
+}
+
+/// The row of an observation, without its place in a shard.
+fn row(job: &FrameJob<'_>, placed: &Placed<'_>, prepared: &Prepared) -> FrameRow {
+    let frame = placed.frame;
+    let pose = placed.world_se3_sensor;
+    let place = pose.map(|p| job.track.place(&p));
+    let forward = match frame.modality {
+        Modality::Camera | Modality::Depth | Modality::Mask => Vector3::z(),
+        Modality::Lidar | Modality::Audio => Vector3::x(),
+    };
+    let small = |n: u64| i32::try_from(n).ok();
+    FrameRow {
+        frame_id: placed.id.clone(),
+        recording_id: job.id.to_string(),
+        channel: frame.channel.clone(),
+        modality: frame.modality.name().to_string(),
+        t_ns: placed.t_ns,
+        t_source_ns: frame.t.map(|t| t.ns()),
+        lon: place.map(|p| p.lon_deg),
+        lat: place.map(|p| p.lat_deg),
+        height_m: place.map(|p| p.height_m),
+        heading_deg: pose.zip(place).map(|(p, at)| job.track.frame.heading_at(at, p.rotation * forward)),
+        pose: pose.map(|p| pose_numbers(&p)),
+        shard: String::new(),
+        offset: 0,
+        length: 0,
+        checksum: String::new(),
+        format: prepared.format.extension().to_string(),
+        width: prepared.width.and_then(|w| small(w.into())),
+        height: prepared.height.and_then(|h| small(h.into())),
+        points: prepared.points.and_then(small),
+        duration_ms: frame.duration_ms,
+        privacy_state: prepared.privacy_state.to_string(),
+        s_m: placed.ego.map(|state| state.s_m),
+        source_path: frame.source.path.to_string(),
+        source_record: frame.source.record.and_then(|r| i64::try_from(r).ok()),
+        license: job.recording.license.clone(),
+    }
+}
+
+/// x y z qw qx qy qz.
+pub fn pose_numbers(pose: &Pose) -> [f64; 7] {
+    let (t, q) = (pose.translation, pose.wxyz());
+    [t.x, t.y, t.z, q[0], q[1], q[2], q[3]]
+}
+
+/// `ego_se3_sensor` of an observation: the calibrated mount, turned by the picture's EXIF rotation; else the compass
+/// heading of the picture itself; else straight ahead.
+fn mount(recording: &Recording, frame: &FrameRecord, world: &EnuFrame, world_se3_ego: &Pose) -> Pose {
+    let calibrated = recording.sensor(&frame.channel).and_then(|s| s.ego_se3_sensor);
+    let upright = match (calibrated, frame.modality) {
+        (Some(mount), _) => mount,
+        (None, Modality::Lidar | Modality::Audio) => Pose::identity(),
+        (None, Modality::Camera | Modality::Depth | Modality::Mask) => match frame.geotag.and_then(|g| g.heading_deg) {
+            Some(heading) => {
+                let here = EnuFrame::new(world.to_geodetic(world_se3_ego.translation));
+                let axes = Pose::from_rotation_matrix(&world.rotation_from(&here), Vector3::zeros());
+                let ego_r_world = Pose::new(Vector3::zeros(), world_se3_ego.rotation).inverse();
+                ego_r_world * axes * Pose::level(Vector3::zeros(), heading) * camera_ahead()
+            }
+            None => camera_ahead(),
+        },
+    };
+    upright * exif_turn(frame.orientation)
+}
+
+/// A camera (RDF) that looks along x of the ego (FLU).
+fn camera_ahead() -> Pose {
+    // Columns: right, down, forward of the camera in the ego's axes.
+    let r = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
+    Pose::from_rotation_matrix(&r, Vector3::zeros())
+}
+
+/// Turn from the axes of the stored pixels to those of the upright picture (EXIF orientation 1 to 8).
+///
+/// Mirrored orientations (2, 4, 5, 7) are no rotation; their turning part alone is taken.
+pub fn exif_turn(orientation: u8) -> Pose {
+    let degrees: f64 = match orientation {
+        3 | 4 => 180.0,
+        5 | 6 => 90.0,
+        7 | 8 => 270.0,
+        _ => return Pose::identity(),
+    };
+    // Showing the picture upright turns it clockwise by `degrees`; about z forward, x right, y down that is positive.
+    let (sin, cos) = libm::sincos(degrees.to_radians());
+    let r = Matrix3::new(cos, -sin, 0.0, sin, cos, 0.0, 0.0, 0.0, 1.0);
+    Pose::from_rotation_matrix(&r, Vector3::zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_stored_on_its_side_has_a_mount_that_is() {
+        // Orientation 6: the stored row 0 is the right side of the scene, so stored "up" is the scene's right.
+        let turn = exif_turn(6);
+        let stored_up = turn.rotation * Vector3::new(0.0, -1.0, 0.0);
+        assert!((stored_up - Vector3::new(1.0, 0.0, 0.0)).norm() < 1e-12);
+    }
+
+    #[test]
+    fn a_camera_without_a_mount_looks_ahead() {
+        assert!((camera_ahead().rotation * Vector3::z() - Vector3::x()).norm() < 1e-12);
+        assert!((camera_ahead().rotation * Vector3::x() + Vector3::y()).norm() < 1e-12);
+    }
+}

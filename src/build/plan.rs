@@ -1,0 +1,458 @@
+//! The plan of a build: which sources there are, which segments they hold, and how small ones are packed into units.
+//!
+//! Made from names, sizes and timestamps alone, in the order of the config, so that every worker makes the same one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::coord::BBox;
+use crate::error::{ErrorKind, Location, Quarantine, Result};
+use crate::record::{Recording, SourceFile};
+use crate::sample::{ChannelFilter, SampleConfig};
+use crate::source::registry::{open_map, open_recording};
+use crate::source::{MapOptions, MapSource, RecordingOptions, RecordingSource};
+
+use super::Loaded;
+use super::config::{RecordingConfig, Use};
+
+/// Segments of this many sources at most share a unit.
+const SOURCES_PER_UNIT: usize = 256;
+
+/// What a build is going to do.
+pub struct Plan {
+    /// Maps, in the order of the config.
+    pub maps: Vec<PlannedMap>,
+    /// Recordings, by config entry, then path.
+    pub sources: Vec<PlannedSource>,
+    /// Units of phase 1: ranges of `sources`.
+    pub units: Vec<PlannedUnit>,
+    /// What could not be used.
+    pub quarantine: Quarantine,
+}
+
+/// A map that can be read.
+pub struct PlannedMap {
+    /// Path as the manifest says it.
+    pub label: String,
+    /// Its reader.
+    pub source: Box<dyn MapSource>,
+}
+
+/// A recording source that can be read.
+pub struct PlannedSource {
+    /// Which `[[recording]]`, from 0.
+    pub entry: usize,
+    /// Path as the manifest says it.
+    pub label: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// SPDX licence: its own, else the config's.
+    pub license: String,
+    /// The files it reads.
+    pub files: Vec<SourceFile>,
+    /// The stretches that become recordings of the data set.
+    pub segments: Vec<PlannedSegment>,
+}
+
+/// A stretch of a source without a gap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSegment {
+    /// Which recording of the source, from 0.
+    pub recording: usize,
+    /// Which segment of that recording, from 0.
+    pub segment: usize,
+    /// `recording_id`.
+    pub id: String,
+    /// Where it has positions.
+    pub bounds: BBox,
+    /// Bytes of its selected media.
+    pub media_bytes: u64,
+    /// Its selected observations.
+    pub frames: u64,
+}
+
+/// Sources that are built together: one large one, or several small ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedUnit {
+    /// What its files are named.
+    pub name: String,
+    /// Index of its first source.
+    pub first: usize,
+    /// One past its last source.
+    pub end: usize,
+}
+
+/// The plan in numbers, for `--dry-run`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanSummary {
+    /// Maps by path.
+    pub maps: Vec<String>,
+    /// Recordings of the data set to be.
+    pub recordings: Vec<String>,
+    /// Units of phase 1.
+    pub units: usize,
+    /// Observations to store.
+    pub frames: u64,
+    /// Their bytes.
+    pub media_bytes: u64,
+}
+
+impl Plan {
+    /// Makes the plan of a config: opens every source, reads traces and headers, keeps only what the plan needs.
+    ///
+    /// # Errors
+    ///
+    /// A path without a match, a source of an unknown kind, or no usable recording at all. A recording that cannot be
+    /// read beside others that can is quarantined.
+    pub fn make(loaded: &Loaded) -> Result<Plan> {
+        let mut quarantine = Quarantine::new();
+        let mut maps = Vec::new();
+        for (i, map) in loaded.config.map.iter().enumerate() {
+            let label = label(&map.path, Path::new(&map.path));
+            let options = MapOptions {
+                label: label.clone(),
+                license: map.license.clone().unwrap_or_default(),
+                layer: map.layer.clone(),
+                columns: map.columns.clone(),
+                crs: map.crs.clone(),
+                zoom: map.zoom,
+                ..MapOptions::default()
+            };
+            let source = open_map(&loaded.base.join(&map.path), map.kind.as_deref(), &options)
+                .map_err(|e| in_config(loaded, "map", i, e))?;
+            maps.push(PlannedMap { label, source });
+        }
+
+        let mut found = Vec::new();
+        for (entry, config) in loaded.config.recording.iter().enumerate() {
+            for (label, path) in matches(loaded, entry, config)? {
+                found.push((entry, label, path));
+            }
+        }
+        let read: Vec<_> = found
+            .into_par_iter()
+            .map(|(entry, label, path)| {
+                let mut quarantine = Quarantine::new();
+                let source = survey(loaded, entry, &label, &path, &mut quarantine);
+                (entry, path, source, quarantine)
+            })
+            .collect();
+        let mut sources = Vec::new();
+        let mut failures = Vec::new();
+        for (entry, path, source, refused) in read {
+            quarantine.merge(refused);
+            match source {
+                Ok(source) => sources.push(source),
+                // A kind that does not exist is the config's fault, not the data's.
+                Err(e) if matches!(e.kind(), ErrorKind::Unknown { .. } | ErrorKind::Config(_)) => {
+                    return Err(in_config(loaded, "recording", entry, e));
+                }
+                Err(e) => {
+                    let location = e.location().cloned().unwrap_or_else(|| Location::file(&path));
+                    quarantine.refuse(&location, e.kind());
+                    failures.push(e);
+                }
+            }
+        }
+        sources.retain(|s: &PlannedSource| !s.segments.is_empty());
+        if sources.is_empty() {
+            return Err(failures.into_iter().next().unwrap_or_else(|| {
+                let reasons: Vec<String> = quarantine.iter().take(3).map(|(f, r, _)| format!("{f}: {r}")).collect();
+                let why = if reasons.is_empty() { "none has positions".to_string() } else { reasons.join("; ") };
+                loaded.error("recording", 0, "path", format!("no recording can be used: {why}"))
+            }));
+        }
+        name_recordings(&mut sources);
+        let units = pack(&sources, loaded.config.output.shard_mb * 1_000_000);
+        Ok(Plan { maps, sources, units, quarantine })
+    }
+
+    /// The plan in numbers.
+    pub fn summary(&self) -> PlanSummary {
+        let segments = || self.sources.iter().flat_map(|s| &s.segments);
+        PlanSummary {
+            maps: self.maps.iter().map(|m| m.label.clone()).collect(),
+            recordings: segments().map(|s| s.id.clone()).collect(),
+            units: self.units.len(),
+            frames: segments().map(|s| s.frames).sum(),
+            media_bytes: segments().map(|s| s.media_bytes).sum(),
+        }
+    }
+}
+
+/// Opens a recording source as its config entry says.
+///
+/// # Errors
+///
+/// The reader's.
+pub fn open_source(loaded: &Loaded, entry: usize, label: &str, path: &Path) -> Result<Box<dyn RecordingSource>> {
+    let config = &loaded.config.recording[entry];
+    let options = RecordingOptions {
+        label: label.to_string(),
+        license: config.license.clone().unwrap_or_default(),
+        channel: config.channel.clone(),
+        columns: config.columns.clone(),
+        crs: config.crs.clone(),
+        timezone: config.timezone.clone(),
+        ..RecordingOptions::default()
+    };
+    open_recording(path, config.kind.as_deref(), &options)
+}
+
+/// The `[sample]` settings of a config entry.
+pub fn sample_config(loaded: &Loaded, entry: usize) -> SampleConfig {
+    loaded.config.sample.with(loaded.config.recording[entry].sample.as_ref())
+}
+
+/// Whether windows are made of a config entry's recordings.
+pub fn is_target(loaded: &Loaded, entry: usize) -> bool {
+    loaded.config.recording[entry].r#use != Use::Reference
+}
+
+/// The paths that a `[[recording]]` means, with their labels, sorted.
+fn matches(loaded: &Loaded, entry: usize, config: &RecordingConfig) -> Result<Vec<(String, PathBuf)>> {
+    let pattern = loaded.base.join(&config.path);
+    let bad = |why: String| loaded.error("recording", entry, "path", why);
+    let text = pattern.to_str().ok_or_else(|| bad(format!("`{}` is not UTF-8", config.path)))?;
+    // A path with brackets is a path first and a pattern second.
+    if pattern.exists() {
+        return Ok(vec![(label(&config.path, Path::new(&config.path)), pattern)]);
+    }
+    let found = glob::glob(text).map_err(|e| bad(format!("`{}` is not a pattern: {e}", config.path)))?;
+    let mut paths: Vec<PathBuf> = found.filter_map(std::result::Result::ok).collect();
+    // Only whole recordings: files that lie about beside the folders are not meant by `drives/*`.
+    if paths.iter().any(|p| p.is_dir()) {
+        paths.retain(|p| p.is_dir());
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(bad(format!("nothing matches `{}`", config.path)));
+    }
+    Ok(paths
+        .into_iter()
+        .map(|path| {
+            let inner = path.strip_prefix(&loaded.base).unwrap_or(&path).to_path_buf();
+            (label(&config.path, &inner), path)
+        })
+        .collect())
+}
+
+/// A source's path as the manifest says it: relative to the config, or the last part and a hash of an absolute one.
+pub fn label(written: &str, path: &Path) -> String {
+    if Path::new(written).is_absolute() {
+        let last = path.file_name().unwrap_or_default().to_string_lossy();
+        let hash = blake3::hash(path.to_string_lossy().as_bytes()).to_hex();
+        return format!("{last}@{}", &hash[..8]);
+    }
+    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Opens and reads a source once, and keeps what the plan needs to know of it.
+fn survey(
+    loaded: &Loaded,
+    entry: usize,
+    label: &str,
+    path: &Path,
+    quarantine: &mut Quarantine,
+) -> Result<PlannedSource> {
+    let source = open_source(loaded, entry, label, path)?;
+    let recordings = source.read(quarantine)?;
+    let channels = ChannelFilter::new(&sample_config(loaded, entry))?;
+    let license = recordings
+        .first()
+        .map(|r| r.license.clone())
+        .filter(|l| !l.is_empty())
+        .or_else(|| loaded.config.recording[entry].license.clone())
+        .unwrap_or_default();
+    loaded.check_terms(entry, &license)?;
+    let mut segments = Vec::new();
+    for (number, recording) in recordings.into_iter().enumerate() {
+        let name = recording.name.clone();
+        for (segment, part) in crate::fuse::segments(recording).into_iter().enumerate() {
+            let Some(bounds) = bounds(&part) else {
+                quarantine.refuse(&Location::file(path), format!("`{name}` has no positions"));
+                continue;
+            };
+            let media = || part.frames.iter().filter(|f| channels.takes(f.modality, &f.channel));
+            segments.push(PlannedSegment {
+                recording: number,
+                segment,
+                id: name.clone(),
+                bounds,
+                media_bytes: media().map(|f| f.size).sum(),
+                frames: media().count() as u64,
+            });
+        }
+    }
+    let files = source.files().to_vec();
+    Ok(PlannedSource { entry, label: label.to_string(), path: path.to_path_buf(), license, files, segments })
+}
+
+/// The box around a recording's positions.
+fn bounds(recording: &Recording) -> Option<BBox> {
+    let poses = recording.poses.iter().map(|p| p.place);
+    let gnss = recording.gnss.iter().map(|g| g.place);
+    let tags = recording.frames.iter().filter_map(|f| f.geotag.map(|g| g.place));
+    BBox::of_points(poses.chain(gnss).chain(tags).map(|p| (p.lon_deg, p.lat_deg)))
+}
+
+/// Turns names into ids: percent-encoded with `_` for `%`, made unique by the folders above, `-s2` for a second
+/// segment.
+fn name_recordings(sources: &mut [PlannedSource]) {
+    let mut names: Vec<Vec<(String, usize)>> = Vec::new();
+    let mut uses: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+    for (s, source) in sources.iter().enumerate() {
+        names.push(source.segments.iter().map(|g| (encode_id(&g.id), g.recording)).collect());
+        for (name, recording) in &names[s] {
+            let owners = uses.entry(name.clone()).or_default();
+            if !owners.contains(&(s, *recording)) {
+                owners.push((s, *recording));
+            }
+        }
+    }
+    let mut taken = std::collections::BTreeSet::new();
+    for (s, source) in sources.iter_mut().enumerate() {
+        let mut last: Option<(usize, String, usize)> = None;
+        let label = source.label.clone();
+        for (g, segment) in source.segments.iter_mut().enumerate() {
+            let (name, recording) = &names[s][g];
+            let (id, count) = match last.take() {
+                Some((r, id, count)) if r == *recording => (id, count + 1),
+                _ => {
+                    let mut id = name.clone();
+                    if uses.get(name).is_some_and(|owners| owners.len() > 1) {
+                        let mut above: Vec<&str> = label.split('/').filter(|p| *p != "..").collect();
+                        above.pop();
+                        while let Some(folder) = above.pop() {
+                            id = format!("{}-{id}", encode_id(folder));
+                            if !taken.contains(&id) {
+                                break;
+                            }
+                        }
+                    }
+                    // Two of the same name in the same folder of two entries: the entry tells them apart.
+                    let mut n = 1;
+                    let base = id.clone();
+                    while taken.contains(&id) {
+                        id = format!("r{}{}-{base}", source.entry, if n > 1 { format!("-{n}") } else { String::new() });
+                        n += 1;
+                    }
+                    taken.insert(id.clone());
+                    (id, 1)
+                }
+            };
+            segment.id = if count == 1 { id.clone() } else { format!("{id}-s{count}") };
+            taken.insert(segment.id.clone());
+            last = Some((*recording, id, count));
+        }
+    }
+}
+
+/// Characters outside `[A-Za-z0-9_-]` as `_` and two hex digits a byte.
+pub fn encode_id(name: &str) -> String {
+    let mut id = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => id.push(byte as char),
+            _ => id.push_str(&format!("_{byte:02X}")),
+        }
+    }
+    if id.is_empty() { "_".to_string() } else { id }
+}
+
+/// Packs neighbouring small sources into units, so that a shard is rarely much smaller than asked for.
+fn pack(sources: &[PlannedSource], shard_bytes: u64) -> Vec<PlannedUnit> {
+    let mut units: Vec<PlannedUnit> = Vec::new();
+    let mut first = 0;
+    let mut bytes = 0;
+    for (i, source) in sources.iter().enumerate() {
+        let own: u64 = source.segments.iter().map(|s| s.media_bytes).sum();
+        if i > first && (bytes + own > shard_bytes / 2 || i - first >= SOURCES_PER_UNIT) {
+            units.push(PlannedUnit { name: format!("part-{:05}", units.len()), first, end: i });
+            (first, bytes) = (i, 0);
+        }
+        bytes += own;
+    }
+    units.push(PlannedUnit { name: format!("part-{:05}", units.len()), first, end: sources.len() });
+    units
+}
+
+/// A source's error as the config's, at the line of its path, where the path or kind is what is wrong.
+fn in_config(loaded: &Loaded, table: &str, nth: usize, error: crate::Error) -> crate::Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Unknown { .. } | ErrorKind::Config(_) | ErrorKind::Unsupported(_) => {
+            let hint = error.hint().map(str::to_string);
+            let key = if matches!(error.kind(), ErrorKind::Unknown { .. }) { "kind" } else { "path" };
+            let mapped = loaded.error(table, nth, key, error.to_string());
+            match hint {
+                Some(hint) => mapped.with_hint(hint),
+                None => mapped,
+            }
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(entry: usize, label: &str, names: &[(&str, usize)], bytes: u64) -> PlannedSource {
+        let bounds = BBox { xmin: 0.0, ymin: 0.0, xmax: 0.0, ymax: 0.0 };
+        let segments = names
+            .iter()
+            .enumerate()
+            .map(|(i, (name, recording))| PlannedSegment {
+                recording: *recording,
+                segment: i,
+                id: (*name).to_string(),
+                bounds,
+                media_bytes: bytes,
+                frames: 0,
+            })
+            .collect();
+        let (path, license) = (PathBuf::from(label), String::new());
+        PlannedSource { entry, label: label.to_string(), path, license, files: Vec::new(), segments }
+    }
+
+    fn ids(mut sources: Vec<PlannedSource>) -> Vec<String> {
+        name_recordings(&mut sources);
+        sources.iter().flat_map(|s| s.segments.iter().map(|g| g.id.clone())).collect()
+    }
+
+    #[test]
+    fn a_recording_is_named_by_its_folder_and_later_segments_are_numbered() {
+        assert_eq!(ids(vec![source(0, "drives/a b", &[("a b", 0), ("a b", 0)], 0)]), ["a_20b", "a_20b-s2"]);
+    }
+
+    #[test]
+    fn folders_of_one_name_are_told_apart_by_the_folder_above() {
+        let sources = vec![source(0, "mon/front", &[("front", 0)], 0), source(0, "tue/front", &[("front", 0)], 0)];
+        assert_eq!(ids(sources), ["mon-front", "tue-front"]);
+    }
+
+    #[test]
+    fn ids_are_unique_even_where_folders_do_not_tell() {
+        let sources = vec![source(0, "a/x", &[("x", 0)], 0), source(1, "a/x", &[("x", 0)], 0)];
+        let ids = ids(sources);
+        assert_ne!(ids[0], ids[1]);
+        assert!(ids.iter().all(|id| id.ends_with("-x")));
+    }
+
+    #[test]
+    fn small_sources_share_a_unit_and_large_ones_do_not() {
+        let sizes = [10, 10, 600, 10, 10];
+        let sources: Vec<_> = sizes.iter().map(|b| source(0, "x", &[("x", 0)], *b)).collect();
+        let units: Vec<_> = pack(&sources, 1000).into_iter().map(|u| (u.first, u.end)).collect();
+        assert_eq!(units, [(0, 2), (2, 3), (3, 5)]);
+    }
+
+    #[test]
+    fn absolute_paths_are_not_told() {
+        let label = label("/data/secret/drive", Path::new("/data/secret/drive"));
+        assert!(label.starts_with("drive@") && label.len() == 14, "{label}");
+    }
+}

@@ -1,0 +1,335 @@
+//! Phase 1 of one segment: fuse it, store its media, cut its windows, say what the map says there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use geo::MultiPolygon;
+use serde::{Deserialize, Serialize};
+
+use crate::coord::BBox;
+use crate::dataset::manifest::Times;
+use crate::dataset::rows::{FrameRow, PoseRow, RecordingRow};
+use crate::dataset::shard::ShardWriter;
+use crate::dataset::split::Splitter;
+use crate::error::{Quarantine, Result};
+use crate::fuse::{FusedPose, State, Track, fuse};
+use crate::privacy::{Metadata, Withheld};
+use crate::record::{Modality, Recording, Sensor};
+use crate::render::MapIndex;
+use crate::sample::{
+    ChannelFilter, Observation, PrivacyState, SampleConfig, SampleRow, WindowInput, captions, windows,
+};
+use crate::source::RecordingSource;
+
+use super::frames::{FrameJob, exif_turn, pose_numbers, store_frames};
+use super::plan::{PlannedSource, is_target, sample_config};
+use super::{ImageOutput, Loaded, Progress};
+
+/// What all segments of a build share.
+pub struct Shared<'a> {
+    /// The config.
+    pub loaded: &'a Loaded,
+    /// Hash of the config that shapes samples, by config entry.
+    pub shape_hash: &'a [String],
+    /// The map that samples are made with; `None` without a `[[map]]`.
+    pub map: Option<&'a MapIndex>,
+    /// Licences, attributions and labels of the maps.
+    pub map_terms: &'a Terms,
+    /// Which split a sample belongs to.
+    pub splitter: &'a Splitter,
+    /// Where nothing may be made of.
+    pub zones: &'a [MultiPolygon<f64>],
+    /// How pictures are stored.
+    pub output: ImageOutput,
+    /// Who wants to know.
+    pub progress: &'a dyn Progress,
+    /// Set when the user interrupts.
+    pub stop: &'a std::sync::atomic::AtomicBool,
+}
+
+/// What is owed to sources.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// SPDX licences.
+    pub licenses: BTreeSet<String>,
+    /// Who must be named.
+    pub attributions: BTreeSet<String>,
+    /// Paths as in the manifest.
+    pub sources: BTreeSet<String>,
+}
+
+/// What segments leave in the tables.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// `samples`.
+    pub samples: Vec<SampleRow>,
+    /// `frames`.
+    pub frames: Vec<FrameRow>,
+    /// `poses`.
+    pub poses: Vec<PoseRow>,
+    /// `recordings`.
+    pub recordings: Vec<RecordingRow>,
+    /// blake3 of whole media files, hex.
+    pub hashes: BTreeMap<PathBuf, String>,
+    /// What the report should say.
+    pub facts: SegmentFacts,
+}
+
+/// What the report says of segments beside their rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SegmentFacts {
+    /// What was refused.
+    pub quarantine: Quarantine,
+    /// Ticks of windows without a frame, by channel: (empty, of all).
+    pub empty_ticks: BTreeMap<String, (u64, u64)>,
+    /// Anchors without a window, by reason.
+    pub dropped_windows: BTreeMap<String, u64>,
+    /// Box around all trajectories.
+    pub extent: Option<BBox>,
+    /// First and last time.
+    pub times: Option<Times>,
+}
+
+impl Rows {
+    /// Adds the rows of another source.
+    pub fn append(&mut self, other: Rows) {
+        self.samples.extend(other.samples);
+        self.frames.extend(other.frames);
+        self.poses.extend(other.poses);
+        self.recordings.extend(other.recordings);
+        self.hashes.extend(other.hashes);
+        self.facts.merge(other.facts);
+    }
+}
+
+impl SegmentFacts {
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: SegmentFacts) {
+        self.quarantine.merge(other.quarantine);
+        for (channel, (empty, all)) in other.empty_ticks {
+            let mine = self.empty_ticks.entry(channel).or_default();
+            *mine = (mine.0 + empty, mine.1 + all);
+        }
+        for (reason, n) in other.dropped_windows {
+            *self.dropped_windows.entry(reason).or_default() += n;
+        }
+        self.extent = union(self.extent, other.extent);
+        self.times = span(self.times, other.times);
+    }
+}
+
+/// Builds a segment: its rows are added to `rows`, its media to `shard`.
+///
+/// # Errors
+///
+/// Where the disk fails, the user interrupts, or the config asks for what the segment lacks. What is wrong with the
+/// segment's own data is quarantined.
+pub fn build_segment(
+    shared: &Shared<'_>,
+    planned: &PlannedSource,
+    id: &str,
+    source: &dyn RecordingSource,
+    recording: &Recording,
+    shard: &mut ShardWriter,
+    rows: &mut Rows,
+) -> Result<()> {
+    let config = &shared.loaded.config;
+    let sample = sample_config(shared.loaded, planned.entry);
+    let mut quarantine = Quarantine::new();
+    let track = fuse(recording, &config.fuse, &mut quarantine)?;
+    let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
+    let channels = ChannelFilter::new(&sample)?;
+    let job = FrameJob {
+        source,
+        recording,
+        id,
+        track: &track,
+        channels: &channels,
+        metadata: config.privacy.metadata,
+        output: shared.output,
+        withheld: &withheld,
+        progress: shared.progress,
+        stop: shared.stop,
+    };
+    let frames = store_frames(&job, shard, &mut rows.hashes, &mut quarantine)?;
+
+    if is_target(shared.loaded, planned.entry) {
+        let observations: Vec<Observation> = frames.iter().filter_map(observation).collect();
+        let input = WindowInput {
+            recording_id: id,
+            track: &track,
+            observations: &observations,
+            wheel: &recording.wheel,
+            withheld: &withheld,
+            config: &sample,
+            shape_hash: &shared.shape_hash[planned.entry],
+        };
+        let (mut samples, stats) = windows(&input)?;
+        let ticks: u64 = samples.iter().map(|s| s.poses.len() as u64).sum();
+        for ((channel, modality), empty) in stats.empty_ticks {
+            let mine = rows.facts.empty_ticks.entry(format!("{channel} ({modality})")).or_default();
+            *mine = (mine.0 + empty, mine.1 + ticks);
+        }
+        for (reason, n) in stats.dropped {
+            *rows.facts.dropped_windows.entry(reason.to_string()).or_default() += n;
+        }
+        finish_samples(shared, &sample, &terms(shared, planned, recording), &mut samples);
+        rows.samples.extend(samples);
+    }
+    let visible = |row: &&FusedPose| row_state(&track, row).is_none_or(|state| !withheld.covers(&state));
+    rows.poses.extend(track.rows.iter().filter(visible).map(|row| pose_row(id, &track, row)));
+    rows.facts.extent = union(rows.facts.extent, extent(&track));
+    rows.facts.times = span(rows.facts.times, times(&track));
+    rows.recordings.push(recording_row(planned, id, recording, &track));
+    rows.frames.extend(frames);
+    rows.facts.quarantine.merge(quarantine);
+    Ok(())
+}
+
+/// Split, texts, licences and privacy of samples; in parallel, each on its own.
+fn finish_samples(shared: &Shared<'_>, sample: &SampleConfig, terms: &Terms, samples: &mut [SampleRow]) {
+    use rayon::prelude::*;
+    let stripped = match shared.loaded.config.privacy.metadata {
+        Metadata::Strip => "metadata_stripped",
+        Metadata::Keep => "metadata_kept",
+    };
+    samples.par_iter_mut().for_each(|row| {
+        row.split = shared.splitter.split(&row.recording_id, &row.path);
+        row.captions =
+            shared.map.and_then(|map| captions(row, |area, layer| map.in_box(area, Some(layer)), &sample.text));
+        row.privacy = PrivacyState { state: stripped.to_string(), detector: None, regions: 0 };
+        row.licenses = terms.licenses.iter().cloned().collect();
+        row.attributions = terms.attributions.iter().cloned().collect();
+        row.sources = terms.sources.iter().cloned().collect();
+    });
+}
+
+/// Licences and attributions of a recording's samples: its own, the maps', the data set's.
+fn terms(shared: &Shared<'_>, planned: &PlannedSource, recording: &Recording) -> Terms {
+    let config = &shared.loaded.config;
+    let mut terms = shared.map_terms.clone();
+    terms.licenses.insert(config.dataset.license.clone());
+    terms.licenses.insert(recording.license.clone());
+    terms.attributions.extend(config.recording[planned.entry].attribution.clone());
+    terms.sources.insert(planned.label.clone());
+    terms
+}
+
+fn observation(frame: &FrameRow) -> Option<Observation> {
+    Some(Observation {
+        frame_id: frame.frame_id.clone(),
+        channel: frame.channel.clone(),
+        modality: Modality::from_name(&frame.modality)?,
+        t_ns: frame.t_ns,
+        s_m: frame.s_m,
+        duration_ms: frame.duration_ms,
+    })
+}
+
+/// The state of the ego at a row of its own track.
+fn row_state(track: &Track, row: &FusedPose) -> Option<State> {
+    match row.t_ns {
+        Some(t) if track.timed => track.at_time(t),
+        _ => track.at_distance(row.s_m),
+    }
+}
+
+fn pose_row(id: &str, track: &Track, row: &FusedPose) -> PoseRow {
+    let place = track.place(&row.pose);
+    let known = |x: f64| x.is_finite().then_some(x);
+    PoseRow {
+        recording_id: id.to_string(),
+        t_ns: row.t_ns,
+        s_m: row.s_m,
+        lon: place.lon_deg,
+        lat: place.lat_deg,
+        height_m: place.height_m,
+        pose: pose_numbers(&row.pose),
+        speed_mps: known(row.speed_mps),
+        acceleration_mps2: known(row.acceleration_mps2),
+        yaw_rate_radps: known(row.yaw_rate_radps),
+        sigma_xy_m: known(row.sigma_xy_m),
+        sigma_z_m: known(row.sigma_z_m),
+        sigma_heading_deg: known(row.sigma_heading_deg),
+        source: row.origin.name().to_string(),
+        way_id: row.way.and_then(|w| track.ways.get(w as usize).cloned()),
+        way_offset_m: row.way.and(known(row.way_offset_m)),
+        match_probability: row.way.and(known(row.match_probability)),
+    }
+}
+
+fn recording_row(planned: &PlannedSource, id: &str, recording: &Recording, track: &Track) -> RecordingRow {
+    let span = times(track);
+    RecordingRow {
+        recording_id: id.to_string(),
+        entry: i32::try_from(planned.entry).unwrap_or(i32::MAX),
+        kind: recording.kind.to_string(),
+        origin: track.frame.origin(),
+        height_datum: track.height_datum.name().to_string(),
+        t_start_ns: span.map(|t| t.start_ns),
+        t_end_ns: span.map(|t| t.end_ns),
+        length_m: track.length_m(),
+        clock: track.clock.clone(),
+        sensors: sensors(recording),
+        register: track.register,
+        sources: vec![planned.label.clone()],
+        license: recording.license.clone(),
+    }
+}
+
+/// The sensors as they are stored: every channel with media has one; an EXIF rotation that all its pictures share goes
+/// into the mount, and a file's own intrinsics stand in where there is no calibration.
+fn sensors(recording: &Recording) -> Vec<Sensor> {
+    let mut sensors = recording.sensors.clone();
+    let mut channels: BTreeMap<&str, Modality> = BTreeMap::new();
+    for frame in &recording.frames {
+        if !matches!(frame.modality, Modality::Depth | Modality::Mask) {
+            channels.entry(&frame.channel).or_insert(frame.modality);
+        }
+    }
+    for (channel, modality) in channels {
+        let at = sensors.iter().position(|s| s.channel == channel).unwrap_or_else(|| {
+            let (camera, ego_se3_sensor) = (None, None);
+            sensors.push(Sensor { channel: channel.to_string(), modality: Some(modality), camera, ego_se3_sensor });
+            sensors.len() - 1
+        });
+        let sensor = &mut sensors[at];
+        let pictures = || recording.frames.iter().filter(|f| f.channel == channel && f.modality == Modality::Camera);
+        if let Some(first) = pictures().next() {
+            if sensor.camera.is_none() {
+                sensor.camera.clone_from(&first.intrinsics);
+            }
+            let uniform = pictures().all(|f| f.orientation == first.orientation);
+            // Pictures of one camera turned in different ways have no one mount; each frame's own pose says it.
+            sensor.ego_se3_sensor =
+                sensor.ego_se3_sensor.filter(|_| uniform).map(|mount| mount * exif_turn(first.orientation));
+        }
+    }
+    sensors.sort_by(|a, b| a.channel.cmp(&b.channel));
+    sensors
+}
+
+fn extent(track: &Track) -> Option<BBox> {
+    BBox::of_points(track.rows.iter().map(|r| track.place(&r.pose)).map(|p| (p.lon_deg, p.lat_deg)))
+}
+
+fn times(track: &Track) -> Option<Times> {
+    let (first, last) = (track.rows.first()?.t_ns?, track.rows.last()?.t_ns?);
+    Some(Times { start_ns: first, end_ns: last })
+}
+
+/// The box around both.
+pub fn union(a: Option<BBox>, b: Option<BBox>) -> Option<BBox> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.union(&b)),
+        _ => a.or(b),
+    }
+}
+
+/// The span of both.
+pub fn span(a: Option<Times>, b: Option<Times>) -> Option<Times> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Times { start_ns: a.start_ns.min(b.start_ns), end_ns: a.end_ns.max(b.end_ns) }),
+        _ => a.or(b),
+    }
+}
