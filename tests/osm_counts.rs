@@ -13,7 +13,8 @@ const GOLDEN: [(&str, u64, u64, u64, u64); 14] = [
     ("graphhopper-matching/map-issue13.osm.gz", 144, 23, 4, 21),
     ("itinero-lille/network.osm.pbf", 16402, 2943, 113, 447),
     ("karlsruhe-hdmap/k733/k733_2020-09-15.osm", 288, 59, 38, 0),
-    ("karlsruhe-hdmap/lanelet2/mapping_example.osm", 2258, 1141, 456, 0),
+    // pyosmium counts 1141: it does not know that the editor marked way 44218 as deleted (`action="delete"`).
+    ("karlsruhe-hdmap/lanelet2/mapping_example.osm", 2258, 1140, 456, 0),
     ("monaco-versions/monaco-2012.osm.gz", 13739, 1944, 77, 866),
     ("monaco-versions/monaco-2021.osm.pbf", 25423, 4106, 243, 2379),
     ("motis-matching/karlsruhe-kirchfeld.osm.pbf", 29539, 4834, 101, 907),
