@@ -30,6 +30,10 @@ pub struct RecordingKind {
 pub const MAPS: &[MapKind] = &[
     MapKind { name: "argoverse2", detect: map::argoverse2::detect, open: map::argoverse2::open },
     MapKind { name: "osm", detect: map::osm::detect, open: map::osm::open },
+    MapKind { name: "pmtiles", detect: map::pmtiles::detect, open: map::pmtiles::open },
+    MapKind { name: "mbtiles", detect: map::mbtiles::detect, open: map::mbtiles::open },
+    MapKind { name: "tiles", detect: map::tiles::detect, open: map::tiles::open },
+    MapKind { name: "geojson", detect: map::geojson::detect, open: map::geojson::open },
 ];
 
 /// Every kind of recording; the first that recognises a path wins.

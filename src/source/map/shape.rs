@@ -9,36 +9,21 @@ use geo::algorithm::bool_ops::{BooleanOps, FillRule, unary_union};
 use geo::orient::{Direction, Orient};
 use geo::{Area, BoundingRect, Coord, Geometry, LineString, MapCoords, MultiPolygon, Polygon, Validation};
 
-/// Semi-major axis of WGS84, metres.
-const A: f64 = 6_378_137.0;
-/// First eccentricity squared of WGS84.
-const E2: f64 = 0.006_694_379_990_141_316;
+use crate::coord::LocalPlane;
+
 /// Directions closer than this (cosine of 15°) are joined by a straight edge in a round join.
 const ROUND_COS: f64 = 0.965_925_826_289_068_3;
 /// Two points nearer than this are one, metres.
 const SAME_M: f64 = 1e-4;
 
-/// Metres east and north of a place, linear in degrees: the tangent of the ENU frame there.
-///
-/// Distances are true at `lat0` to first order; 10 km north of it, widths east–west are off by about 0.1 %.
+/// A [`LocalPlane`] for the coordinates of `geo`: metres east and north of a place, linear in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plane {
-    lon0: f64,
-    lat0: f64,
-    east_m: f64,
-    north_m: f64,
-}
+pub struct Plane(LocalPlane);
 
 impl Plane {
     /// The plane at a longitude and latitude, degrees.
-    ///
-    /// Metres per degree are the radii of curvature in the prime vertical and the meridian (EPSG note 7-2, 3.2).
-    pub fn at(lon0: f64, lat0: f64) -> Plane {
-        let (sin, cos) = libm::sincos(lat0.clamp(-89.9, 89.9).to_radians());
-        let w2 = 1.0 - E2 * sin * sin;
-        let n = A / w2.sqrt();
-        let m = n * (1.0 - E2) / w2;
-        Plane { lon0, lat0, east_m: (n * cos).to_radians(), north_m: m.to_radians() }
+    pub fn at(lon: f64, lat: f64) -> Plane {
+        Plane(LocalPlane::at(lon, lat))
     }
 
     /// The plane in the middle of a geometry's bounds; at (0, 0) where there are none.
@@ -49,12 +34,14 @@ impl Plane {
 
     /// Degrees to metres.
     pub fn to_metres(&self, c: Coord<f64>) -> Coord<f64> {
-        Coord { x: (c.x - self.lon0) * self.east_m, y: (c.y - self.lat0) * self.north_m }
+        let (x, y) = self.0.to_m(c.x, c.y);
+        Coord { x, y }
     }
 
     /// Metres to degrees.
     pub fn to_degrees(&self, c: Coord<f64>) -> Coord<f64> {
-        Coord { x: self.lon0 + c.x / self.east_m, y: self.lat0 + c.y / self.north_m }
+        let (x, y) = self.0.to_deg(c.x, c.y);
+        Coord { x, y }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::record::{MapFeature, SourceFile};
 use crate::source::{MapOptions, MapSource, Probe};
 
 use raw::{Element, Kinds, OsmFile};
+pub(super) use tags::{is_hangul, metres};
 
 /// Whether a path is an OSM file: by its first bytes, since `.pbf` may be a vector tile.
 pub fn detect(path: &Path) -> bool {

@@ -5,7 +5,7 @@
 
 mod block;
 mod pbf;
-mod wire;
+pub(in crate::source::map) mod wire;
 mod xml;
 
 use std::fs::File;
