@@ -78,6 +78,8 @@ fn poi_class(list: &TagList) -> Option<&str> {
 /// The features of an area, each in its layer; the centroid where it is a place too.
 pub fn features(context: &Context<'_>, id: &str, geometry: &Geometry<f64>, list: &TagList, out: &mut Vec<MapFeature>) {
     for (layer, class) in kinds(list) {
+        // A surveyed area takes the place of one derived from the same way's line.
+        out.retain(|f| f.layer != layer || f.id != id);
         let mut feature = context.maker.feature(layer, id.to_string(), id, geometry.clone(), class, list);
         if layer == MapLayer::Building {
             feature.attributes.height_m = tags::height_m(list);

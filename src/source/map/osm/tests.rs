@@ -120,6 +120,17 @@ fn a_relation_that_does_not_close_is_named() {
 }
 
 #[test]
+fn a_surveyed_sidewalk_takes_the_place_of_the_derived_one() {
+    let ring = "<nd ref=\"1\"/><nd ref=\"2\"/><nd ref=\"4\"/><nd ref=\"1\"/>";
+    let tags = [("highway", "footway"), ("footway", "sidewalk"), ("area:highway", "footway")];
+    let tags = tags.map(|(k, v)| format!("<tag k=\"{k}\" v=\"{v}\"/>")).concat();
+    let (all, _) =
+        features(&format!("{NODES}<node id=\"4\" lat=\"37.39\" lon=\"127.12\"/><way id=\"7\">{ring}{tags}</way>"));
+    let sidewalks = of(&all, MapLayer::Sidewalk);
+    assert_eq!((sidewalks.len(), sidewalks[0].derived), (1, false));
+}
+
+#[test]
 fn ids_are_unique_and_geometries_valid_on_real_extracts() {
     let Some(data) = std::env::var_os("WORLDLOOM_DATA") else {
         eprintln!("skipped: WORLDLOOM_DATA is not set");

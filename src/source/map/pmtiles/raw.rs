@@ -320,7 +320,7 @@ impl Walk<'_> {
         for (i, entry) in directory(&bytes).map_err(here)?.into_iter().enumerate() {
             let (start, length) = if entry.run_length == 0 { self.header.leaves } else { self.header.data };
             let end = entry.offset.checked_add(u64::from(entry.length));
-            if entry.length == 0 || !end.is_some_and(|end| end <= length) {
+            if entry.length == 0 || end.is_none_or(|end| end > length) {
                 let what = if entry.run_length == 0 { "a leaf" } else { "a tile" };
                 return Err(here(bad(format!("entry {i} points to {what} of no bytes or beyond the end of its part"))));
             }
