@@ -41,6 +41,9 @@ pub fn features(
         }
         // Two layers of one name are against the specification; the second gets its number.
         let twice = reader.layers().take(number).any(|l| l.name() == source.name());
+        if twice {
+            quarantine.refuse(place, format!("the name of a second layer `{}`", source.name()));
+        }
         let name = if twice { format!("{}#{number}", source.name()) } else { source.name().to_string() };
         for (index, feature) in source.features().enumerate() {
             let here = Location { record: Some(index as u64), ..place.clone() };
@@ -51,6 +54,10 @@ pub fn features(
                     continue;
                 }
             };
+            if properties.iter().any(|(_, value)| *value == MvtValueRef::Null) {
+                quarantine.refuse(&here, format!("a feature of the layer `{name}`: a value of no known type"));
+                continue;
+            }
             let property = |key: &str| properties.iter().find(|(k, _)| *k == key).and_then(|(_, v)| text(v));
             let target = match layer {
                 Some(layer) => Some((layer, property("class").unwrap_or_else(|| source.name().to_string()))),
@@ -146,8 +153,15 @@ fn target(name: &str, property: &dyn Fn(&str) -> Option<String>) -> Option<(MapL
     }
 }
 
-/// The part of a feature's geometry that lies in its tile, in degrees; `None` where it is all in the buffer.
+/// The part of a feature's geometry that lies in its tile, in degrees; `None` where it is all in the buffer, or of the
+/// type `UNKNOWN`, which the specification lets a reader leave out.
 fn geometry(feature: MvtFeatureRef<'_>, tile: Tile, extent: u32) -> Result<Option<Geometry<f64>>, String> {
+    if feature.geometry_commands().is_empty() {
+        return Err("no geometry".to_string());
+    }
+    if !matches!(feature.geom_type_value(), Some(1..=3)) {
+        return Ok(None);
+    }
     let whole =
         feature.geometry().map_err(|e| e.to_string())?.map_coords(|c| Coord { x: f64::from(c.x), y: f64::from(c.y) });
     let side = f64::from(extent);
@@ -244,6 +258,27 @@ mod tests {
         let bounds = Tile::new(14, 13_972, 6_349).expect("a tile").bounds();
         let rect = out[0].geometry.bounding_rect().expect("bounds");
         assert!((rect.min().x - bounds.xmin).abs() < 1e-9 && (rect.max().x - bounds.xmax).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_the_specification_forbids_is_refused_and_the_rest_is_read() {
+        // Tags of a key that is not there; a feature whose geometry is another field.
+        for (from, to) in
+            [(&[0x12, 0x02, 0x00, 0x00][..], &[0x12, 0x02, 0x07, 0x00][..]), (&[0x18, 0x02, 0x22], &[0x18, 0x02, 0x2a])]
+        {
+            let good = road();
+            let at = good.windows(from.len()).position(|w| w == from);
+            let Some(at) = at else { panic!("the bytes of a road") };
+            let mut bad = good.clone();
+            bad[at..at + to.len()].copy_from_slice(to);
+            let (done, out, quarantine) = decode(&bad);
+            assert!(out.is_empty() && (done.is_err() || quarantine.total() == 1), "{out:?} {quarantine:?}");
+        }
+        // The same layer twice: told once, both read.
+        let (done, out, quarantine) = decode(&[road(), road()].concat());
+        done.expect("a tile");
+        assert_eq!((out.len(), quarantine.total()), (2, 1));
+        assert_ne!(out[0].id, out[1].id);
     }
 
     #[test]
