@@ -111,3 +111,29 @@ pub(super) fn variance_between(dt: f64, w: f64, psd: f64) -> f64 {
     let share = w * (1.0 - w);
     psd * dt * dt * dt * share * share * share / 3.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_agrees_with_the_batch_solution() {
+        // numpy: all states of the same model at once, by the inverse of the information matrix.
+        let want = [
+            (-0.188331983, 9.559395280, 0.820012163, 1.701193753),
+            (9.444462176, 9.768970366, 0.477045769, 0.745922280),
+            (19.493676014, 10.410747247, 0.567785491, 0.755910996),
+            (24.835607591, 11.008683294, 0.695170418, 0.948459892),
+            (69.515897233, 13.644353914, 2.160201390, 2.460916534),
+        ];
+        let (t, z) = ([0.0, 1.0, 2.0, 2.5, 6.0], [0.0, 9.5, 21.0, 24.0, 70.0]);
+        let got = smooth_axis(&t, &z, &[1.0, 1.0, 2.0, 1.0, 1.5], 2.0);
+        for (a, (p, v, pp, vv)) in got.iter().zip(want) {
+            let off = [a.p - p, a.v - v, a.pp - pp, a.vv - vv];
+            assert!(off.iter().all(|d| d.abs() < 1e-4), "{a:?}: {off:?}");
+        }
+        // And so is the spline between two states.
+        let middle = between(&got[3], &got[4], 3.5, 1.5 / 3.5);
+        assert!((middle - 42.80094083323555).abs() < 1e-4, "{middle}");
+    }
+}

@@ -342,3 +342,152 @@ fn compass(recording: &Recording) -> Option<f64> {
         Some(crate::coord::wrap_degrees(heading + yaw_deg))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::coord::Geodetic;
+    use crate::fuse::{ClockChoice, segments};
+    use crate::record::{GnssFix, PoseFix};
+    use crate::time::Timestamp;
+
+    const S: i64 = 1_000_000_000;
+
+    fn fix(t_ns: Option<i64>, east_m: f64, north_m: f64) -> GnssFix {
+        GnssFix {
+            t: t_ns.map(Timestamp::from_ns),
+            place: Geodetic::new(127.0 + east_m / 88_996.0, 37.0 + north_m / 110_985.0, 0.0),
+            speed_mps: None,
+            course_deg: None,
+            sigma_xy_m: Some(0.5),
+            sigma_z_m: None,
+            record: 0,
+        }
+    }
+
+    fn drive(fixes: Vec<GnssFix>) -> Recording {
+        Recording { gnss: fixes, ..Recording::new("drive", "folder", "CC0-1.0") }
+    }
+
+    fn fused(recording: &Recording) -> (Track, Quarantine) {
+        let mut quarantine = Quarantine::new();
+        let track = fuse(recording, &FuseConfig::default(), &mut quarantine).expect("two positions");
+        (track, quarantine)
+    }
+
+    /// Drives east at 10 m/s for 20 s, stands for 20 s with a jittering receiver, drives on.
+    fn stop_and_go() -> Recording {
+        let east = |t: f64| 10.0 * t.min(20.0) + 10.0 * (t - 40.0).max(0.0);
+        let jitter = |i: i64| ((i * 7919 % 13) as f64 - 6.0) / 15.0;
+        drive((0..=300).map(|i| fix(Some(i * S / 5), east(i as f64 / 5.0) + jitter(i), jitter(i + 5))).collect())
+    }
+
+    #[test]
+    fn heading_speed_and_path_length_hold_at_a_stop() {
+        let (track, quarantine) = fused(&stop_and_go());
+        assert!(quarantine.is_empty());
+        let at = |s: f64| track.at_time((s * 1e9) as i64).expect("on the track");
+        assert!((track.length_m() - 400.0).abs() < 5.0, "{}", track.length_m());
+        assert!(at(39.0).s_m - at(22.0).s_m < 0.6, "{} {}", at(22.0).s_m, at(39.0).s_m);
+        for s in [5.0, 15.0, 25.0, 30.0, 38.0, 50.0] {
+            let heading = track.heading_deg(&at(s).pose);
+            assert!((heading - 90.0).abs() < 8.0, "{heading} at {s}");
+        }
+        assert!((track.mix(&at(10.0), |r| r.speed_mps) - 10.0).abs() < 0.5);
+        assert!(track.mix(&at(30.0), |r| r.speed_mps).abs() < 0.5);
+    }
+
+    #[test]
+    fn rows_of_a_moving_ego_are_a_tenth_of_a_second_apart() {
+        let (track, _) = fused(&drive((0..=10).map(|i| fix(Some(i * S), 10.0 * i as f64, 0.0)).collect()));
+        let times: Vec<i64> = track.rows.iter().filter_map(|r| r.t_ns).collect();
+        assert_eq!(times.len(), 101);
+        assert!(times.windows(2).all(|w| w[1] - w[0] == STEP_NS));
+        assert_eq!(track.input_t_ns.len(), 11);
+    }
+
+    #[test]
+    fn a_left_turn_has_a_positive_yaw_rate() {
+        let circle = |i: i64| {
+            let (sin, cos) = libm::sincos(i as f64 / 50.0);
+            fix(Some(i * S / 10), 50.0 * sin, 50.0 - 50.0 * cos)
+        };
+        let (track, _) = fused(&drive((0..300).map(circle).collect()));
+        let row = track.at_time(15 * S).expect("on the track");
+        let (speed, yaw_rate) = (track.mix(&row, |r| r.speed_mps), track.mix(&row, |r| r.yaw_rate_radps));
+        assert!((speed - 10.0).abs() < 0.2 && (yaw_rate - 0.2).abs() < 0.01, "{speed} {yaw_rate}");
+    }
+
+    #[test]
+    fn jumps_repeats_and_zeros_are_refused_and_the_rest_is_fused() {
+        let mut fixes: Vec<GnssFix> = (0..20).map(|i| fix(Some(i * S), 10.0 * i as f64, 0.0)).collect();
+        fixes[0] = fix(Some(0), 5000.0, 0.0);
+        fixes[7] = fix(Some(7 * S), 70.0, 90_000.0);
+        fixes[9].t = fixes[8].t;
+        fixes[12].place = Geodetic::new(0.0, 0.0, 0.0);
+        fixes[13].place.lat_deg = f64::NAN;
+        fixes[14].t = None;
+        let (track, quarantine) = fused(&drive(fixes));
+        assert_eq!((track.input_t_ns.len(), quarantine.total()), (14, 6));
+        assert!(track.rows.iter().all(|r| r.pose.translation.norm() < 300.0));
+    }
+
+    #[test]
+    fn given_poses_are_kept_and_a_config_that_wants_them_fails_without() {
+        let mut recording = stop_and_go();
+        let config = FuseConfig { pose: PoseChoice::Source, ..FuseConfig::default() };
+        let error = fuse(&recording, &config, &mut Quarantine::new()).expect_err("no poses");
+        assert!(matches!(error.kind(), ErrorKind::Config(_)));
+        let rotation = Pose::level(Vector3::zeros(), 30.0).rotation;
+        recording.poses = recording.gnss.iter().map(|f| PoseFix { t: f.t, place: f.place, rotation }).collect();
+        let track = fuse(&recording, &config, &mut Quarantine::new()).expect("poses");
+        let first = &track.rows[0];
+        assert_eq!((first.origin, track.clock[0].sensor.as_str()), (PoseOrigin::Source, "poses"));
+        assert!((track.heading_deg(&first.pose) - 30.0).abs() < 1e-9 && first.sigma_xy_m.is_nan());
+    }
+
+    #[test]
+    fn clocks_are_the_reference_unknown_or_trusted() {
+        let mut recording = stop_and_go();
+        recording.wheel =
+            vec![crate::record::WheelReading { t: Timestamp::from_ns(0), speed_mps: 1.0, steering_rad: None }];
+        let said = |clock| {
+            let config = FuseConfig { clock, ..FuseConfig::default() };
+            let track = fuse(&recording, &config, &mut Quarantine::new()).expect("fuses");
+            track.clock.into_iter().map(|c| (c.sensor, c.method, c.offset_ms, c.applied)).collect::<Vec<_>>()
+        };
+        let row = |s: &str, m: &str, o, a| (s.to_string(), m.to_string(), o, a);
+        let gnss = row("gnss", "reference", Some(0.0), true);
+        assert_eq!(said(ClockChoice::Estimate), [gnss.clone(), row("wheel", "unknown", None, false)]);
+        assert_eq!(said(ClockChoice::Trust), [gnss, row("wheel", "trusted", Some(0.0), true)]);
+    }
+
+    #[test]
+    fn fewer_than_two_positions_are_an_error_for_the_caller_to_quarantine() {
+        for fixes in [Vec::new(), vec![fix(Some(0), 0.0, 0.0)]] {
+            let error = fuse(&drive(fixes), &FuseConfig::default(), &mut Quarantine::new()).expect_err("no path");
+            assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_times_and_places_give_finite_poses_in_order(
+            fixes in prop::collection::vec((prop::option::weighted(0.9, any::<i64>()), -1e5..1e5f64, -1e5..1e5f64), 0..40),
+            near in any::<bool>(),
+        ) {
+            let fixes = fixes.into_iter().map(|(t, e, n)| match near {
+                true => fix(t.map(|t| t % (100 * S)), e / 1e3, n / 1e3),
+                false => fix(t, e, n),
+            });
+            for segment in segments(drive(fixes.collect())) {
+                let Ok(track) = fuse(&segment, &FuseConfig::default(), &mut Quarantine::new()) else { continue };
+                prop_assert!(track.rows.windows(2).all(|w| w[0].s_m <= w[1].s_m && (!track.timed || w[0].t_ns < w[1].t_ns)));
+                let finite = |r: &FusedPose| r.pose.translation.iter().chain(r.pose.rotation.coords.iter()).all(|v| v.is_finite());
+                prop_assert!(track.rows.iter().all(finite));
+            }
+        }
+    }
+}
