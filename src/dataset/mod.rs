@@ -8,6 +8,7 @@ mod decode;
 mod fixture;
 pub mod geoparquet;
 pub mod manifest;
+pub mod query;
 mod reader;
 pub mod rows;
 pub mod shard;
@@ -17,4 +18,5 @@ pub mod unit;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
+pub use query::Query;
 pub use reader::{Dataset, Media, read_map};

@@ -13,6 +13,7 @@ use polars::prelude::DataFrame;
 
 use super::cells::{Table, load};
 use super::manifest::Manifest;
+use super::query::{BoxTree, box_tree};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
 use super::{decode, tables};
 use crate::coord::{EnuFrame, Pose};
@@ -31,6 +32,7 @@ pub struct Dataset {
     manifest: Manifest,
     samples: Table,
     sample_ids: OnceLock<HashMap<String, usize>>,
+    boxes: OnceLock<BoxTree>,
     frames: Late<Indexed>,
     poses: Late<Indexed>,
     recordings: Late<BTreeMap<String, RecordingRow>>,
@@ -55,6 +57,7 @@ impl Dataset {
             manifest,
             samples,
             sample_ids: OnceLock::new(),
+            boxes: OnceLock::new(),
             frames: Late::default(),
             poses: Late::default(),
             recordings: Late::default(),
@@ -291,6 +294,11 @@ impl Dataset {
             None => None,
         };
         Ok(common.with(own.as_ref()))
+    }
+
+    /// The index over the boxes of samples.
+    pub(super) fn boxes(&self) -> &BoxTree {
+        self.boxes.get_or_init(|| box_tree(&self.samples.rows))
     }
 
     fn frame_table(&self) -> Result<&Indexed> {
