@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
-use geo::{Coord, CoordsIter, Distance, Euclidean, Geometry, Intersects, LineString, MultiPolygon, Polygon, Rect};
+use geo::{Coord, Distance, Euclidean, Geometry, Intersects, LineString, MultiPolygon, Polygon, Rect};
 use h3o::{CellIndex, LatLng};
 use nalgebra::Vector3;
 use rstar::primitives::{GeomWithData, Rectangle};
@@ -17,6 +17,7 @@ use super::where_expr::Filter;
 use crate::coord::{BBox, EnuFrame, Geodetic};
 use crate::error::{ErrorKind, Result};
 use crate::sample::Split;
+use crate::source::map::geojson::read_geometries;
 use crate::time::Timestamp;
 
 /// What is asked for: samples that meet all of it.
@@ -130,7 +131,7 @@ fn numbers(text: &str) -> Option<Vec<f64>> {
 ///
 /// [`ErrorKind::Malformed`] where it is not GeoJSON or has no polygon; where it cannot be read.
 pub fn read_polygons(path: &Path) -> Result<MultiPolygon<f64>> {
-    let polygons: Vec<Polygon<f64>> = read_geojson(path)?
+    let polygons: Vec<Polygon<f64>> = read_geometries(path)?
         .into_iter()
         .flat_map(|geometry| match geometry {
             Geometry::Polygon(polygon) => vec![polygon],
@@ -150,7 +151,7 @@ pub fn read_polygons(path: &Path) -> Result<MultiPolygon<f64>> {
 ///
 /// [`ErrorKind::Malformed`] where it is not GeoJSON or has no line; where it cannot be read.
 pub fn read_lines(path: &Path) -> Result<Vec<LineString<f64>>> {
-    let lines: Vec<LineString<f64>> = read_geojson(path)?
+    let lines: Vec<LineString<f64>> = read_geometries(path)?
         .into_iter()
         .flat_map(|geometry| match geometry {
             Geometry::LineString(line) => vec![line],
@@ -162,29 +163,6 @@ pub fn read_lines(path: &Path) -> Result<Vec<LineString<f64>>> {
     match lines.is_empty() {
         true => Err(ErrorKind::malformed("GeoJSON", "it has no line").in_file(path)),
         false => Ok(lines),
-    }
-}
-
-/// The geometries of a GeoJSON file, collections taken apart.
-fn read_geojson(path: &Path) -> Result<Vec<Geometry<f64>>> {
-    let text = std::fs::read_to_string(path).map_err(|e| ErrorKind::io("read", e).in_file(path))?;
-    let malformed = |reason: String| ErrorKind::malformed("GeoJSON", reason).in_file(path);
-    let parsed = geojson::GeoJson::from_str(&text).map_err(|e| malformed(e.to_string()))?;
-    let all = geo::GeometryCollection::<f64>::try_from(&parsed).map_err(|e| malformed(e.to_string()))?;
-    let mut open = all.0;
-    let mut geometries = Vec::new();
-    while let Some(geometry) = open.pop() {
-        match geometry {
-            Geometry::GeometryCollection(inner) => open.extend(inner.0),
-            one => geometries.push(one),
-        }
-    }
-    geometries.reverse();
-    let in_range = |c: Coord<f64>| c.x.abs() <= 180.0 && c.y.abs() <= 90.0;
-    let all_in_range = geometries.iter().flat_map(|g| g.coords_iter()).all(in_range);
-    match all_in_range {
-        true => Ok(geometries),
-        false => Err(malformed("a position is not longitude, latitude in degrees".to_string())),
     }
 }
 
@@ -478,11 +456,12 @@ mod tests {
 
     #[test]
     fn polygons_cells_times_and_splits_narrow_each_other() {
-        let square = [place(20.0, 8.0), place(60.0, 8.0), place(60.0, 40.0), place(20.0, 40.0)];
+        // Between the places of samples, so that the curve of the earth decides nothing.
+        let square = [place(20.3, 7.5), place(60.3, 7.5), place(60.3, 40.5), place(20.3, 40.5)];
         let square = MultiPolygon(vec![Polygon::new(LineString::from(square.to_vec()), Vec::new())]);
         let query = Query { within: Some(square), ..Query::default() };
         let inside = dataset().query(&query).expect("found");
-        assert_eq!(inside, brute(|(from, to, north)| from <= 60.0 && to >= 20.0 && north > 8.0 && north < 40.0));
+        assert_eq!(inside, brute(|(from, to, north)| from <= 60.3 && to >= 20.3 && north > 7.5 && north < 40.5));
         let train = dataset().query(&Query { split: Some(Split::Train), ..query.clone() }).expect("found");
         assert!(!train.is_empty() && train.len() < inside.len());
         let two = dataset().query(&Query { limit: Some(2), ..query.clone() }).expect("found");

@@ -11,8 +11,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use geo::{
-    BoundingRect, Coord, Geometry, GeometryCollection, LineString, MultiLineString, MultiPoint, MultiPolygon, Point,
-    Polygon,
+    BoundingRect, Coord, CoordsIter, Geometry, GeometryCollection, LineString, MultiLineString, MultiPoint,
+    MultiPolygon, Point, Polygon,
 };
 use serde_json::Value;
 
@@ -55,6 +55,36 @@ pub fn open(path: &Path, options: &MapOptions) -> Result<Box<dyn MapSource>> {
         layer,
         options: options.clone(),
     }))
+}
+
+/// Every geometry of a GeoJSON file in WGS84 degrees, collections taken apart: for zones and queries, where a geometry
+/// that is not understood must not be overlooked.
+///
+/// # Errors
+///
+/// Where the file cannot be read or is not GeoJSON, with the record of a feature that has no geometry or whose
+/// positions are not longitude, latitude in degrees.
+pub fn read_geometries(path: &Path) -> Result<Vec<Geometry<f64>>> {
+    let (options, files) = (MapOptions::default(), Vec::new());
+    let document = GeoJson { path: path.to_path_buf(), files, layer: None, options }.load()?;
+    let mut geometries = Vec::new();
+    for (record, feature) in document.features.iter().enumerate() {
+        let refuse = |reason: String| ErrorKind::malformed("GeoJSON", reason).at(Location::record(path, record as u64));
+        let (geometry, _) = geometry_of(feature, document.crs.as_ref()).map_err(refuse)?;
+        let in_range = |c: Coord<f64>| c.x.abs() <= 180.0 && c.y.abs() <= 90.0;
+        if !geometry.coords_iter().all(in_range) {
+            return Err(refuse("a position is not longitude, latitude in degrees".to_string()));
+        }
+        flatten(geometry, &mut geometries);
+    }
+    Ok(geometries)
+}
+
+fn flatten(geometry: Geometry<f64>, into: &mut Vec<Geometry<f64>>) {
+    match geometry {
+        Geometry::GeometryCollection(parts) => parts.into_iter().for_each(|part| flatten(part, into)),
+        one => into.push(one),
+    }
 }
 
 /// The layer that a config names.
