@@ -13,7 +13,7 @@ use worldloom::time::{ClockScale, Timestamp};
 fn worldloom_data() -> Option<PathBuf> {
     let folder = std::env::var_os("WORLDLOOM_DATA").map(PathBuf::from);
     if folder.is_none() {
-        println!("skipped: WORLDLOOM_DATA does not name the folder of real data");
+        eprintln!("skipped: WORLDLOOM_DATA does not name the folder of real data");
     }
     folder
 }
@@ -50,7 +50,7 @@ fn gpx_tracks_have_the_points_that_gpxpy_finds() {
         let (recordings, quarantine) = read(&data.join(file));
         let found: Vec<usize> = recordings.iter().map(|r| r.gnss.len()).collect();
         let refused: Vec<_> = quarantine.iter().map(|(_, reason, r)| (reason.to_string(), r.count)).collect();
-        println!("{file}: {found:?}, {refused:?}");
+        eprintln!("{file}: {found:?}, {refused:?}");
         assert_eq!(found, counts, "{file}: {refused:?}");
     }
 }

@@ -375,7 +375,7 @@ mod tests {
         static DATASET: OnceLock<(tempfile::TempDir, Dataset)> = OnceLock::new();
         let (_, dataset) = DATASET.get_or_init(|| {
             let dir = tempfile::tempdir().expect("a folder");
-            let full = |i: usize| i % 3 > 0;
+            let full = |i: usize| !i.is_multiple_of(3);
             let at = |i: usize| (f64::from(i as u32 % 20) * 13.0, f64::from(i as u32 / 20) * 17.0);
             let rows: Vec<_> = (0..200)
                 .map(|i| {

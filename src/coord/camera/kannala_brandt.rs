@@ -43,8 +43,7 @@ impl KannalaBrandt {
             return (point.z > 0.0).then_some((0.0, 0.0));
         }
         let theta = libm::atan2(side, point.z);
-        // Also false for NaN.
-        if !(theta < self.theta_max) {
+        if theta.is_nan() || theta >= self.theta_max {
             return None;
         }
         let scale = theta * value(&self.growth, theta * theta) / side;
@@ -58,8 +57,7 @@ impl KannalaBrandt {
             return Some(Vector3::z());
         }
         let grown = |t: f64| (t * value(&self.growth, t * t), value(&self.slope, t * t));
-        // Also false for NaN.
-        if !(radius < grown(self.theta_max).0) {
+        if radius.is_nan() || radius >= grown(self.theta_max).0 {
             return None;
         }
         let (sin, cos) = libm::sincos(solve_rising(radius, 0.0, self.theta_max, grown));

@@ -68,9 +68,9 @@ impl Box3 {
     const EMPTY: Box3 = Box3 { min: [f32::INFINITY; 3], max: [f32::NEG_INFINITY; 3] };
 
     fn add(&mut self, p: [f32; 3]) {
-        for axis in 0..3 {
-            self.min[axis] = self.min[axis].min(p[axis]);
-            self.max[axis] = self.max[axis].max(p[axis]);
+        for (axis, value) in p.into_iter().enumerate() {
+            self.min[axis] = self.min[axis].min(value);
+            self.max[axis] = self.max[axis].max(value);
         }
     }
 
@@ -218,9 +218,9 @@ fn pack(c: &[[f32; 3]; 3]) -> Packed {
 fn enter(node: &Node, ray: &Ray, inverse: [f32; 3], limit: f32) -> Option<f32> {
     let mut near = 0.0f32;
     let mut far = limit;
-    for axis in 0..3 {
-        let a = (node.min[axis] - ray.origin[axis]) * inverse[axis];
-        let b = (node.max[axis] - ray.origin[axis]) * inverse[axis];
+    for (axis, inverse) in inverse.into_iter().enumerate() {
+        let a = (node.min[axis] - ray.origin[axis]) * inverse;
+        let b = (node.max[axis] - ray.origin[axis]) * inverse;
         let (low, high) = if a < b { (a, b) } else { (b, a) };
         near = if low > near { low } else { near };
         far = if high < far { high } else { far };

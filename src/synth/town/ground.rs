@@ -147,9 +147,9 @@ fn lines(town: &Town, segment: usize, mesh: &mut Mesh) {
 fn junction(town: &Town, j: usize, mesh: &mut Mesh) {
     let arms = &town.network.junctions[j].arms;
     let mut outline: Vec<V2> = Vec::new();
-    for i in 0..arms.len() {
-        let half = town.network.street(arms[i].segment).half_m();
-        outline.push(town.network.on_arm(arms[i], 0.0, -half));
+    for (i, arm) in arms.iter().enumerate() {
+        let half = town.network.street(arm.segment).half_m();
+        outline.push(town.network.on_arm(*arm, 0.0, -half));
         let corner = town.network.corner(j, i);
         for (pair, outer) in corner.kerb.windows(2).zip(corner.outer.windows(2)) {
             let widths = [(pair[0] - outer[0]).norm(), (pair[1] - outer[1]).norm()];
