@@ -63,11 +63,12 @@ pub fn prepare(
     };
     match frame.modality {
         Modality::Camera => {
-            let picture = decode(&raw, frame.format, limits).map_err(here)?;
+            let bare = strip_metadata(&raw, frame.format).map_err(here)?;
+            let picture = decode(&bare, frame.format, limits).map_err(here)?;
             (prepared.width, prepared.height) = (Some(picture.width()), Some(picture.height()));
             match output {
                 ImageOutput::Keep if metadata == Metadata::Strip => {
-                    prepared.bytes = strip_metadata(&raw, frame.format).map_err(here)?;
+                    prepared.bytes = bare;
                     prepared.privacy_state = "metadata_stripped";
                 }
                 ImageOutput::Keep => {
@@ -87,9 +88,9 @@ pub fn prepare(
             }
         }
         Modality::Depth | Modality::Mask if frame.format != FrameFormat::Npy => {
-            let picture = decode(&raw, frame.format, limits).map_err(here)?;
-            (prepared.width, prepared.height) = (Some(picture.width()), Some(picture.height()));
             prepared.bytes = strip_metadata(&raw, frame.format).map_err(here)?;
+            let picture = decode(&prepared.bytes, frame.format, limits).map_err(here)?;
+            (prepared.width, prepared.height) = (Some(picture.width()), Some(picture.height()));
         }
         Modality::Lidar => {
             let cloud = read_points(&raw, frame.format, limits).map_err(here)?;
@@ -128,8 +129,14 @@ fn decode(bytes: &[u8], format: FrameFormat, limits: &Limits) -> Result<DynamicI
     reader.decode().map_err(|e| ErrorKind::malformed(name, e.to_string()))
 }
 
-/// Decodes a JPEG strictly: `image` itself fills what is missing of a cut file with grey.
+/// Decodes a JPEG (without anything behind its end marker) strictly: `image` itself fills what is missing with grey.
+///
+/// A picture that says it is higher than its data are ends early, at its end marker, and the decoder would fill it up
+/// without a word; without the marker it runs out of data and says so. Scans of progressive pictures end at markers, so
+/// there it must stay.
 fn decode_jpeg(bytes: &[u8], size: (u32, u32)) -> Result<DynamicImage, ErrorKind> {
+    let progressive = bytes.windows(2).take(bytes.len().min(65_536)).any(|w| w == [0xFF, 0xC2]);
+    let bytes = if progressive { bytes } else { bytes.strip_suffix(&[0xFF, 0xD9]).unwrap_or(bytes) };
     use zune_jpeg::JpegDecoder;
     use zune_jpeg::zune_core::bytestream::ZCursor;
     use zune_jpeg::zune_core::colorspace::ColorSpace;

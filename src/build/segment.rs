@@ -1,7 +1,7 @@
 //! Phase 1 of one segment: fuse it, store its media, cut its windows, say what the map says there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use geo::MultiPolygon;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::dataset::manifest::Times;
 use crate::dataset::rows::{FrameRow, PoseRow, RecordingRow};
 use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
-use crate::error::{Quarantine, Result};
+use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::{FusedPose, State, Track, fuse};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{Modality, Recording, Sensor};
@@ -136,7 +136,17 @@ pub fn build_segment(
     let config = &shared.loaded.config;
     let sample = sample_config(shared.loaded, planned.entry);
     let mut quarantine = Quarantine::new();
-    let track = fuse(recording, &config.fuse, &mut quarantine)?;
+    // Fusion knows a recording by its name; users know it by its file.
+    let place = format!("{} ({})", planned.label, recording.name);
+    let track = match fuse(recording, &config.fuse, &mut quarantine) {
+        Ok(track) => track,
+        Err(error) if matches!(error.kind(), ErrorKind::Config(_)) => return Err(error),
+        Err(error) => {
+            quarantine.refuse(&Location::file(&place), format!("{id} is left out: {}", error.kind()));
+            rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
+            return Ok(());
+        }
+    };
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
     let channels = ChannelFilter::new(&sample)?;
     let job = FrameJob {
@@ -182,7 +192,7 @@ pub fn build_segment(
     rows.facts.times = span(rows.facts.times, times(&track));
     rows.recordings.push(recording_row(planned, id, recording, &track));
     rows.frames.extend(frames);
-    rows.facts.quarantine.merge(quarantine);
+    rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
     Ok(())
 }
 
