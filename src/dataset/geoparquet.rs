@@ -12,7 +12,9 @@ use geo::{BoundingRect, Geometry};
 use geo_traits::to_geo::ToGeoGeometry;
 use polars::io::parquet::write::KeyValueMetadata;
 use polars::prelude::*;
-use polars_parquet::write::{ZstdLevel, schema_to_metadata_key};
+
+use polars_arrow::io::ipc::write::{default_ipc_fields, schema_to_bytes};
+use polars_parquet::write::ZstdLevel;
 use serde_json::json;
 
 use crate::coord::BBox;
@@ -51,17 +53,19 @@ pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
     let mut metadata = Vec::new();
     // polars states view types in ARROW:schema, which pyarrow cannot filter (geopandas' `bbox=`); an entry of ours
     // with large_string and large_binary wins over it.
-    let schema: ArrowSchema = table
+    let mut schema: ArrowSchema = table
         .schema()
         .iter_fields()
         .map(|field| field.to_arrow(CompatLevel::oldest()))
         .map(|field| (field.name.clone(), field))
         .collect();
-    let entry = schema_to_metadata_key(&schema);
-    metadata.push((entry.key, entry.value.unwrap_or_default()));
     if table.column(GEOMETRY).is_ok() {
-        metadata.push(("geo".to_string(), geo_metadata(&table)?));
+        let geo = geo_metadata(&table)?;
+        // Readers of a whole folder look for it in the schema, readers of a file in the file's own metadata.
+        schema.metadata_mut().insert("geo".into(), geo.as_str().into());
+        metadata.push(("geo".to_string(), geo));
     }
+    metadata.push(("ARROW:schema".to_string(), arrow_schema_entry(&schema)));
     let mut bytes = Vec::new();
     let mut writer = ParquetWriter::new(&mut bytes)
         .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(3)?)))
@@ -78,6 +82,18 @@ pub fn encode(table: &DataFrame) -> PolarsResult<Vec<u8>> {
     writer.finish()?;
     drop(writer);
     Ok(bytes)
+}
+
+/// The value of `ARROW:schema`: base64 of an encapsulated IPC message (Arrow columnar format, "Encapsulated message").
+///
+/// polars' own helper drops the schema's metadata where a column is nested.
+fn arrow_schema_entry(schema: &ArrowSchema) -> String {
+    use base64::Engine;
+    let message = schema_to_bytes(schema, &default_ipc_fields(schema.iter_values()), None);
+    let mut framed = vec![0xFF; 4];
+    framed.extend((message.len() as u32).to_le_bytes());
+    framed.extend(message);
+    base64::engine::general_purpose::STANDARD.encode(framed)
 }
 
 /// Reads a whole (Geo)Parquet file as one chunk.
