@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Location, Result};
-use crate::record::MapLayer;
 use crate::sample::{Axis, SampleConfig};
 
 use super::config::Config;
@@ -169,14 +168,9 @@ impl Loaded {
                 }
             }
         }
-        let bev = if own.is_some() { "recording.sample.bev" } else { "sample.bev" };
-        let fail_bev = |key: &str, reason: String| Err(self.error(bev, nth, key, reason));
-        let cells = s.bev.size_m.map(|m| m / s.bev.resolution_m);
-        if !positive(s.bev.resolution_m) || cells.iter().any(|c| !(*c >= 1.0 && *c <= 8192.0)) {
-            return fail_bev("size_m", "a BEV raster has 1 to 8192 cells a side".to_string());
-        }
-        if let Some(layer) = s.bev.layers.iter().find(|l| l.as_str() != "route" && MapLayer::from_name(l).is_none()) {
-            return fail_bev("layers", format!("no map layer `{layer}`"));
+        if let Some((key, reason)) = s.bev.problem() {
+            let bev = if own.is_some() { "recording.sample.bev" } else { "sample.bev" };
+            return Err(self.error(bev, nth, key, reason));
         }
         if let Some(language) = s.text.languages.iter().find(|l| !["ko", "en"].contains(&l.as_str())) {
             return fail("languages", &format!("texts are written in ko and en, not in `{language}`"));

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod query;
 mod reader;
 pub mod rows;
+mod scene;
 pub mod shard;
 pub mod split;
 pub mod tables;

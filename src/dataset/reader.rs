@@ -20,6 +20,7 @@ use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
 use crate::record::{HeightDatum, LAYERS, MapFeature};
+use crate::render::MapIndex;
 use crate::sample::{SampleConfig, SampleOverride, SampleRow};
 
 /// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
@@ -37,7 +38,7 @@ pub struct Dataset {
     poses: Late<Indexed>,
     recordings: Late<BTreeMap<String, RecordingRow>>,
     references: Late<Indexed>,
-    map: Late<Vec<MapFeature>>,
+    map: Late<MapIndex>,
     shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
 }
@@ -223,8 +224,16 @@ impl Dataset {
     ///
     /// As [`frames`](Dataset::frames); a layer without a file has no features.
     pub fn map_features(&self) -> Result<&[MapFeature]> {
-        let features = self.map.get(|| read_map(&self.dir))?;
-        Ok(features)
+        Ok(self.map_index()?.features())
+    }
+
+    /// The map features by place, read and indexed once.
+    ///
+    /// # Errors
+    ///
+    /// As [`map_features`](Dataset::map_features).
+    pub fn map_index(&self) -> Result<&MapIndex> {
+        self.map.get(|| Ok(MapIndex::new(read_map(&self.dir)?)))
     }
 
     /// The bytes of a frame, mapped from its shard; their checksum is not looked at.
