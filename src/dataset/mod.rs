@@ -8,6 +8,7 @@ mod decode;
 mod fixture;
 pub mod geoparquet;
 pub mod manifest;
+mod media;
 pub mod query;
 mod reader;
 pub mod rows;

@@ -131,18 +131,18 @@ fn numbers(text: &str) -> Option<Vec<f64>> {
 ///
 /// [`ErrorKind::Malformed`] where it is not GeoJSON or has no polygon; where it cannot be read.
 pub fn read_polygons(path: &Path) -> Result<MultiPolygon<f64>> {
-    let polygons: Vec<Polygon<f64>> = read_geometries(path)?
-        .into_iter()
-        .flat_map(|geometry| match geometry {
-            Geometry::Polygon(polygon) => vec![polygon],
-            Geometry::MultiPolygon(many) => many.0,
-            _ => Vec::new(),
-        })
-        .collect();
-    match polygons.is_empty() {
-        true => Err(ErrorKind::malformed("GeoJSON", "it has no polygon").in_file(path)),
-        false => Ok(MultiPolygon(polygons)),
-    }
+    polygons(read_geometries(path)?).ok_or_else(|| ErrorKind::malformed("GeoJSON", "it has no polygon").in_file(path))
+}
+
+/// The polygons among geometries; `None` without one.
+pub fn polygons(geometries: Vec<Geometry<f64>>) -> Option<MultiPolygon<f64>> {
+    let polygons = geometries.into_iter().flat_map(|geometry| match geometry {
+        Geometry::Polygon(polygon) => vec![polygon],
+        Geometry::MultiPolygon(many) => many.0,
+        _ => Vec::new(),
+    });
+    let polygons: Vec<Polygon<f64>> = polygons.collect();
+    (!polygons.is_empty()).then_some(MultiPolygon(polygons))
 }
 
 /// The lines of a GeoJSON file.
@@ -151,19 +151,18 @@ pub fn read_polygons(path: &Path) -> Result<MultiPolygon<f64>> {
 ///
 /// [`ErrorKind::Malformed`] where it is not GeoJSON or has no line; where it cannot be read.
 pub fn read_lines(path: &Path) -> Result<Vec<LineString<f64>>> {
-    let lines: Vec<LineString<f64>> = read_geometries(path)?
-        .into_iter()
-        .flat_map(|geometry| match geometry {
-            Geometry::LineString(line) => vec![line],
-            Geometry::MultiLineString(many) => many.0,
-            _ => Vec::new(),
-        })
-        .filter(|line| !line.0.is_empty())
-        .collect();
-    match lines.is_empty() {
-        true => Err(ErrorKind::malformed("GeoJSON", "it has no line").in_file(path)),
-        false => Ok(lines),
-    }
+    lines(read_geometries(path)?).ok_or_else(|| ErrorKind::malformed("GeoJSON", "it has no line").in_file(path))
+}
+
+/// The lines among geometries; `None` without one.
+pub fn lines(geometries: Vec<Geometry<f64>>) -> Option<Vec<LineString<f64>>> {
+    let lines = geometries.into_iter().flat_map(|geometry| match geometry {
+        Geometry::LineString(line) => vec![line],
+        Geometry::MultiLineString(many) => many.0,
+        _ => Vec::new(),
+    });
+    let lines: Vec<LineString<f64>> = lines.filter(|line| !line.0.is_empty()).collect();
+    (!lines.is_empty()).then_some(lines)
 }
 
 impl Dataset {
@@ -268,7 +267,7 @@ impl Dataset {
         let samples = self.samples();
         let checked = "the schema was checked when the table was read";
         let mask = match &query.filter {
-            Some(filter) => Some(filter.mask(samples).map_err(|e| ErrorKind::Config(format!("--where, {e}")).bare())?),
+            Some(filter) => Some(filter.mask(samples).map_err(|e| ErrorKind::Config(format!("`where`, {e}")).bare())?),
             None => None,
         };
         let splits = samples.column("split").and_then(|c| c.str()).expect(checked);

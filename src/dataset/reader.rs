@@ -6,7 +6,6 @@ use std::ops::Deref;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use image::RgbImage;
 use memmap2::Mmap;
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use polars::prelude::DataFrame;
@@ -19,7 +18,7 @@ use super::{decode, tables};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
-use crate::record::{HeightDatum, LAYERS, MapFeature};
+use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
 use crate::render::MapIndex;
 use crate::sample::{SampleConfig, SampleOverride, SampleRow};
 
@@ -236,6 +235,15 @@ impl Dataset {
         self.map.get(|| Ok(MapIndex::new(read_map(&self.dir)?)))
     }
 
+    /// The table of a map layer, as stored; without rows where it has no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames).
+    pub fn map_table(&self, layer: MapLayer) -> Result<DataFrame> {
+        map_table(&self.dir, layer)
+    }
+
     /// The bytes of a frame, mapped from its shard; their checksum is not looked at.
     ///
     /// # Errors
@@ -266,20 +274,6 @@ impl Dataset {
         }
         let reason = format!("the bytes of frame `{}` do not have its checksum", frame.frame_id);
         Err(ErrorKind::Damaged(reason).in_file(self.dir.join(&frame.shard)))
-    }
-
-    /// The picture of a camera's frame, (H, W, 3) uint8.
-    ///
-    /// # Errors
-    ///
-    /// As [`media`](Dataset::media); [`ErrorKind::Damaged`] where it does not decode.
-    pub fn image(&self, frame: &FrameRow) -> Result<RgbImage> {
-        let media = self.media(frame)?;
-        let picture = image::load_from_memory(&media).map_err(|e| {
-            let reason = format!("the picture of frame `{}` does not decode ({e})", frame.frame_id);
-            ErrorKind::Damaged(reason).in_file(self.dir.join(&frame.shard))
-        })?;
-        Ok(picture.into_rgb8())
     }
 
     /// The `[sample]` settings of a recording: the config's, with those of its own `[[recording]]` over them.
@@ -462,20 +456,24 @@ fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
 ///
 /// [`ErrorKind::Damaged`] naming the file; a layer without a file has no features.
 pub fn read_map(dir: &Path) -> Result<Vec<MapFeature>> {
-    let empty = tables::map_table(&[]).expect("our own tables can be built without rows");
     let mut all = Vec::new();
     for layer in LAYERS {
-        let path = dir.join("map").join(format!("{}.parquet", layer.name()));
-        if !path.is_file() {
-            continue;
-        }
-        let rows = super::cells::checked(&path, &empty)?;
-        let table = Table { path, rows };
+        let table = Table { path: map_path(dir, layer), rows: map_table(dir, layer)? };
         for i in 0..table.rows.height() {
             all.push(table.row(i, decode::feature(layer))?);
         }
     }
     Ok(all)
+}
+
+fn map_path(dir: &Path, layer: MapLayer) -> PathBuf {
+    dir.join("map").join(format!("{}.parquet", layer.name()))
+}
+
+fn map_table(dir: &Path, layer: MapLayer) -> Result<DataFrame> {
+    let empty = tables::map_table(&[]).expect("our own tables can be built without rows");
+    let path = map_path(dir, layer);
+    if path.is_file() { super::cells::checked(&path, &empty) } else { Ok(empty) }
 }
 
 #[cfg(test)]

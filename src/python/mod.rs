@@ -1,1 +1,36 @@
 //! Layer 9: the native module of the Python package; one file a wrapped type, no logic of its own.
+
+mod build;
+mod dataset;
+mod error;
+mod frame;
+mod loader;
+mod query;
+mod recording;
+mod sample;
+mod table;
+mod values;
+
+/// The native part of worldloom; import `worldloom` instead.
+#[pyo3::pymodule]
+#[pyo3(name = "_native")]
+mod native {
+    #[pymodule_export]
+    use super::build::{build, main, probe};
+    #[pymodule_export]
+    use super::dataset::{Dataset, SampleIterator, open, reopen};
+    #[pymodule_export]
+    use super::frame::Frame;
+    #[pymodule_export]
+    use super::loader::Loader;
+    #[pymodule_export]
+    use super::recording::{Recording, Sensor};
+    #[pymodule_export]
+    use super::sample::{Caption, Reference, Sample};
+    #[pymodule_export]
+    use super::table::Table;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

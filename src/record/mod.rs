@@ -4,6 +4,7 @@ mod calibration;
 mod map;
 mod points;
 mod recording;
+mod sound;
 mod source_ref;
 
 pub use crate::coord::{CameraIntrinsics, CameraModelKind};
@@ -14,4 +15,5 @@ pub use recording::{
     Clock, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef, PoseFix, Recording,
     WheelReading,
 };
+pub use sound::Sound;
 pub use source_ref::{SourceFile, SourceRef};

@@ -65,8 +65,26 @@ pub fn open(path: &Path, options: &MapOptions) -> Result<Box<dyn MapSource>> {
 /// Where the file cannot be read or is not GeoJSON, with the record of a feature that has no geometry or whose
 /// positions are not longitude, latitude in degrees.
 pub fn read_geometries(path: &Path) -> Result<Vec<Geometry<f64>>> {
-    let (options, files) = (MapOptions::default(), Vec::new());
-    let document = GeoJson { path: path.to_path_buf(), files, layer: None, options }.load()?;
+    let document = plain(path).load()?;
+    geometries(&document, path)
+}
+
+/// The same of GeoJSON in memory; messages call it `name`.
+///
+/// # Errors
+///
+/// As [`read_geometries`].
+pub fn parse_geometries(text: &[u8], name: &Path) -> Result<Vec<Geometry<f64>>> {
+    let document = plain(name).parse(text)?;
+    geometries(&document, name)
+}
+
+/// A file without a layer, in WGS84 unless it says otherwise itself.
+fn plain(path: &Path) -> GeoJson {
+    GeoJson { path: path.to_path_buf(), files: Vec::new(), layer: None, options: MapOptions::default() }
+}
+
+fn geometries(document: &Document, path: &Path) -> Result<Vec<Geometry<f64>>> {
     let mut geometries = Vec::new();
     for (record, feature) in document.features.iter().enumerate() {
         let refuse = |reason: String| ErrorKind::malformed("GeoJSON", reason).at(Location::record(path, record as u64));
@@ -128,7 +146,12 @@ impl GeoJson {
             return Err(ErrorKind::LimitExceeded { what: "bytes of GeoJSON", found, limit }.in_file(path));
         }
         null_for_nan(&mut bytes);
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        self.parse(&bytes)
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Document> {
+        let path = &self.path;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let document: Value = serde_json::from_slice(text).map_err(|e| {
             let line = Location::line(path, e.line() as u64);
             ErrorKind::malformed("GeoJSON", e.to_string()).at(line)

@@ -1,11 +1,11 @@
-//! Length of sound clips from their headers: RIFF WAVE and FLAC.
+//! Sound clips, RIFF WAVE and FLAC: their length from the header, and their samples.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::error::ErrorKind;
-use crate::record::FrameFormat;
+use crate::record::{FrameFormat, Sound};
 
 /// What a clip's header says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,11 +56,56 @@ fn clip(format: FrameFormat, name: &'static str, sample_rate_hz: u32, samples: u
     Ok(Clip { format, sample_rate_hz, duration_ms: samples as f64 * 1000.0 / f64::from(sample_rate_hz) })
 }
 
+/// Decodes a clip.
+///
+/// # Errors
+///
+/// [`ErrorKind::Malformed`] where it is cut off, damaged or silent in its header, [`ErrorKind::Unsupported`] for a format
+/// without sound.
+pub fn read_sound(bytes: &[u8], format: FrameFormat) -> Result<Sound, ErrorKind> {
+    let sound = match format {
+        FrameFormat::Wav => wav_samples(bytes)?,
+        FrameFormat::Flac => flac_samples(bytes)?,
+        other => return Err(ErrorKind::Unsupported(format!("sound as `.{}`", other.extension()))),
+    };
+    if sound.channels == 0 || sound.samples.len() % usize::from(sound.channels) != 0 {
+        return Err(ErrorKind::malformed("audio", "its channels are not of one length"));
+    }
+    Ok(sound)
+}
+
+fn wav_samples(bytes: &[u8]) -> Result<Sound, ErrorKind> {
+    let wrong = |e: hound::Error| ErrorKind::malformed("WAV", e.to_string());
+    let mut reader = hound::WavReader::new(Cursor::new(bytes)).map_err(wrong)?;
+    let hound::WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
+    let samples: Result<Vec<f32>, hound::Error> = match sample_format {
+        hound::SampleFormat::Float => reader.samples::<f32>().collect(),
+        hound::SampleFormat::Int => {
+            reader.samples::<i32>().map(|s| s.map(|s| fraction(s, u32::from(bits_per_sample)))).collect()
+        }
+    };
+    Ok(Sound { samples: samples.map_err(wrong)?, channels, sample_rate_hz: sample_rate })
+}
+
+fn flac_samples(bytes: &[u8]) -> Result<Sound, ErrorKind> {
+    let wrong = |e: claxon::Error| ErrorKind::malformed("FLAC", e.to_string());
+    let mut reader = claxon::FlacReader::new(Cursor::new(bytes)).map_err(wrong)?;
+    let info = reader.streaminfo();
+    let samples: Result<Vec<f32>, claxon::Error> =
+        reader.samples().map(|s| s.map(|s| fraction(s, info.bits_per_sample))).collect();
+    let channels = u16::try_from(info.channels).unwrap_or(0);
+    Ok(Sound { samples: samples.map_err(wrong)?, channels, sample_rate_hz: info.sample_rate })
+}
+
+/// A whole sample of so many bits, in −1…1.
+fn fraction(sample: i32, bits: u32) -> f32 {
+    (f64::from(sample) / 2_f64.powi(bits.clamp(1, 32) as i32 - 1)) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Cursor;
 
     fn sine() -> Vec<u8> {
         let spec = hound::WavSpec {
@@ -93,6 +138,17 @@ mod tests {
         assert_eq!((wav.sample_rate_hz, wav.duration_ms), (8_000, 500.0));
         let flac = flac(Cursor::new(flac_header())).expect("valid");
         assert_eq!((flac.sample_rate_hz, flac.duration_ms), (44_100, 2000.0));
+    }
+
+    #[test]
+    fn samples_are_fractions_and_damage_is_an_error() {
+        let bytes = sine();
+        let sound = read_sound(&bytes, FrameFormat::Wav).expect("valid");
+        assert_eq!((sound.channels, sound.sample_rate_hz, sound.samples.len()), (2, 8_000, 8_000));
+        assert_eq!(sound.samples[4_096], 0.125);
+        assert!(read_sound(&bytes[..bytes.len() - 1], FrameFormat::Wav).is_err());
+        assert!(read_sound(&flac_header()[..20], FrameFormat::Flac).is_err());
+        assert!(matches!(read_sound(&bytes, FrameFormat::Png), Err(ErrorKind::Unsupported(_))));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Recordings: one file or folder a format.
 
 pub mod argoverse2;
-mod audio;
+pub mod audio;
 mod civil;
 mod csv_trace;
 pub mod folder;

@@ -1,0 +1,63 @@
+"""Turns maps, street-view imagery and sensor traces into training data for world models.
+
+>>> import worldloom as wl
+>>> ds = wl.build("build.toml", out="out/town")
+>>> near = ds.query(near=(127.111, 37.394, 200), split="train")
+>>> picture = near[0].frames["front"][0].image()
+"""
+
+from worldloom._build import build
+from worldloom._errors import (
+    ConfigError,
+    DamagedError,
+    ExistingFileError,
+    FileAccessError,
+    FormatError,
+    LimitError,
+    Location,
+    MissingFileError,
+    UnknownNameError,
+    UnsupportedError,
+    WorldloomError,
+)
+from worldloom._native import (
+    Caption,
+    Dataset,
+    Frame,
+    Loader,
+    Recording,
+    Reference,
+    Sample,
+    Sensor,
+    Table,
+    __version__,
+    open,  # noqa: A004 (as gzip.open and others)
+    probe,
+)
+
+__all__ = [
+    "Caption",
+    "ConfigError",
+    "DamagedError",
+    "Dataset",
+    "ExistingFileError",
+    "FileAccessError",
+    "FormatError",
+    "Frame",
+    "LimitError",
+    "Loader",
+    "Location",
+    "MissingFileError",
+    "Recording",
+    "Reference",
+    "Sample",
+    "Sensor",
+    "Table",
+    "UnknownNameError",
+    "UnsupportedError",
+    "WorldloomError",
+    "__version__",
+    "build",
+    "open",
+    "probe",
+]

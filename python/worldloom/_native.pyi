@@ -1,0 +1,817 @@
+# Docstrings are written by scripts/stub_docs.py.
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldloom._torch import TorchLoader
+
+class _HasGeoInterface(Protocol):
+    @property
+    def __geo_interface__(self) -> Mapping[str, Any]: ...
+
+_Geometry: TypeAlias = str | PathLike[str] | dict[str, Any] | _HasGeoInterface
+_Time: TypeAlias = str | int | datetime | np.datetime64 | None
+__version__: str
+
+def open(path: str | PathLike[str]) -> Dataset:
+    """Open a finished data set.
+
+    Reads its manifest and samples; other tables when first asked for, media never as a whole.
+
+    Parameters
+    ----------
+    path
+        The folder that `build` made.
+
+    Returns
+    -------
+    The data set, all of its samples in it.
+
+    Raises
+    ------
+    MissingFileError
+        Where the folder is not a data set.
+    DamagedError
+        Where a file of it cannot be read; ``location`` names it.
+    """
+
+def probe(path: str | PathLike[str]) -> dict[str, Any]:
+    """Say what a file or folder is: its kind, counts, extent, times, sensors, problems.
+
+    Reads the source but writes nothing.
+
+    Parameters
+    ----------
+    path
+        A map or a recording, or a folder of one.
+
+    Returns
+    -------
+    ``kind``, ``path``, ``counts`` by name, ``extent`` as (west, south, east, north) in degrees or ``None``,
+    ``times`` as RFC 3339 or ``None``, and lists of ``sensors``, ``notes`` and ``problems``.
+
+    Raises
+    ------
+    MissingFileError
+        Where nothing is there.
+    UnsupportedError
+        Where no reader knows it.
+    """
+
+def build(
+    config: str | PathLike[str],
+    out: str | PathLike[str],
+    threads: int,
+    overrides: Sequence[str],
+    overwrite: bool,
+    progress: Callable[[str, int, int], object] | None,
+) -> dict[str, Any]:
+    """Build a data set; `worldloom.build` has the arguments."""
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command line (its first word is the program) and return the exit code."""
+
+def _reopen(path: str | PathLike[str], rows: Sequence[int]) -> Dataset:
+    """Open a view by its rows, as pickles have it."""
+
+@final
+class Dataset:
+    """A data set, or a view of some of its samples: what `query` and slices give.
+
+    ``ds[3]``, ``ds[-1]``, ``ds["5ca1ab1e00c0ffee"]`` (a sample's id) and iteration give samples, ``ds[2:8]`` gives
+    a view. A view shares the memory of its data set. Samples are in Hilbert order of their place within each file,
+    so neighbours are near each other.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The folder that it lies in."""
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the whole data set as a dict.
+
+        Format version, config with all defaults, sources, counts, extent, times, every file with its size and blake3.
+        """
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """The recordings of the whole data set by their ids."""
+
+    def query(
+        self,
+        *,
+        bbox: tuple[float, float, float, float] | None = None,
+        near: tuple[float, float, float] | None = None,
+        within: _Geometry | None = None,
+        along: tuple[_Geometry, float] | None = None,
+        h3: str | int | None = None,
+        time: str | tuple[_Time, _Time] | None = None,
+        where: str | None = None,
+        split: str | None = None,
+        limit: int | None = None,
+    ) -> Dataset:
+        """Find samples by place, time and attributes.
+
+        A sample must meet all that is given. A place is met where any part of the ego trajectory lies in it; the H3
+        cell and the times by the anchor (t0).
+
+        Parameters
+        ----------
+        bbox
+            (west, south, east, north) in degrees.
+        near
+            (longitude, latitude, metres).
+        within
+            Polygons: the path of a GeoJSON file, GeoJSON as a dict, or an object with ``__geo_interface__`` such as
+            shapely's; longitude, latitude.
+        along
+            (lines, metres): lines given as in `within`.
+        h3
+            An H3 cell of any resolution, as text or number.
+        time
+            ``"START/END"`` in RFC 3339, either part empty or ``..`` for open, or a pair of ``datetime``,
+            ``numpy.datetime64``, text, nanoseconds or ``None``. The start is in it, the end is not; UTC without a zone.
+        where
+            An expression over the columns of `samples`, e.g. ``"pose_sigma_m < 0.5 and split != 'buffer'"``.
+        split
+            ``"train"``, ``"val"``, ``"test"``, ``"buffer"`` or ``"none"``.
+        limit
+            At most so many, the first of them.
+
+        Returns
+        -------
+        A view of the samples, in this data set's order. No sample is read.
+
+        Raises
+        ------
+        ConfigError
+            Where an argument does not say what it should.
+        FormatError
+            Where a geometry is not GeoJSON in degrees.
+        """
+
+    def table(self) -> Table:
+        """Return the rows of the `samples` table, in this view's order, for any reader of Arrow.
+
+        Returns
+        -------
+        A table with the columns that `docs/format.md` describes.
+        """
+
+    def loader(
+        self,
+        batch_size: int,
+        *,
+        image_size: tuple[int, int] | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        cameras: Sequence[str] | None = None,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> Loader:
+        """Return a loader of batches for training.
+
+        The order of an epoch is a function of the samples, the seed and the epoch: it does not depend on the number of
+        ranks or threads. In a step, all ranks together take the next ``batch_size * world_size`` samples of it, and
+        rank r those at r, r + world_size, … of them.
+
+        Parameters
+        ----------
+        batch_size
+            Samples in a batch of this rank.
+        image_size
+            (height, width) that pictures are resized to, by an antialiasing triangle filter and without keeping their
+            aspect; without it pictures stay as stored, and must be alike.
+        seed
+            Makes the order, with the epoch.
+        rank, world_size
+            Which of how many ranks this is.
+        cameras
+            Channels to decode; all unless given, none where empty.
+        shuffle
+            Without it, each epoch has this data set's order.
+        drop_last
+            Leave out the samples at an epoch's end that do not fill a batch of every rank. Without it the last batch
+            is smaller, and a rank may have one batch less than another.
+        on_error
+            ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it.
+
+        Returns
+        -------
+        The loader, at the start of epoch 0.
+
+        Raises
+        ------
+        ConfigError
+            Where an argument asks for something impossible.
+        UnknownNameError
+            Where a camera is none of these samples'.
+        """
+
+    def map(self, layer: str) -> Table:
+        """Return a layer of the map that samples were made with.
+
+        Parameters
+        ----------
+        layer
+            E.g. ``"road"``, ``"building"``.
+
+        Returns
+        -------
+        A table with the columns that `docs/format.md` describes; without rows where the map has no such features.
+
+        Raises
+        ------
+        UnknownNameError
+            Where no layer has this name.
+        """
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex | str) -> Sample: ...
+    @overload
+    def __getitem__(self, key: slice) -> Dataset: ...
+    def __iter__(self) -> Iterator[Sample]: ...
+    def __contains__(self, key: object) -> bool: ...
+    def __reduce__(self) -> tuple[Callable[..., Dataset], tuple[Path, list[int]]]: ...
+
+@final
+class SampleIterator:
+    """Goes through the samples of a data set."""
+
+    def __iter__(self) -> SampleIterator: ...
+    def __next__(self) -> Sample: ...
+
+@final
+class Table:
+    """Rows in Arrow's memory layout, for any library that reads the Arrow PyCapsule interface.
+
+    ``pyarrow.table(t)``, ``polars.DataFrame(t)`` and, in DuckDB's SQL, ``from t`` take it as it is, without a copy.
+    `geometry` is WKB in longitude, latitude (OGC:CRS84).
+    """
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+
+    def __len__(self) -> int: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Loader:
+    """Batches of one rank, epoch after epoch; `Dataset.loader` makes one.
+
+    It is its own iterator: a ``for`` loop over it goes to the end of the epoch that it stands in, the next loop over the
+    next epoch. The next batch is made while the caller works on the last. After a fork, make a new one.
+
+    A batch of B samples is a dict of numpy arrays, T being the largest number of ticks that a sample of the loader has:
+
+    ``images``
+        By channel: RGB, shape (B, T, H, W, 3), uint8; 0 where there is no picture.
+    ``mask``
+        By channel: whether there is a picture, shape (B, T), bool.
+    ``intrinsics``
+        By channel: fx, fy, cx, cy of the pictures as they are here, shape (B, 4), float32; NaN where not calibrated.
+    ``poses``, ``actions``
+        As of `Sample`, shapes (B, T, 7) and (B, T, 4), float32; NaN beyond a sample's own ticks.
+    ``ticks``
+        How many ticks each sample has, shape (B,), int64.
+    ``sample_id``, ``captions``
+        Lists of B ids, and of B lists of captions.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next batch, from 0."""
+
+    @property
+    def cameras(self) -> list[str]:
+        """The camera channels of the batches."""
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """The samples that were left out because they cannot be read: reasons by id."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the loader stands: seed, epoch, position in the epoch's order.
+
+        All ranks have the same state after the same number of batches. It is plain numbers and text, fit for JSON.
+        """
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on exactly where another loader of the same samples stood.
+
+        The number of ranks and the batch size may be others: no sample of the epoch comes twice, none is left out.
+
+        Parameters
+        ----------
+        state
+            What `state_dict` returned.
+
+        Raises
+        ------
+        ConfigError
+            Where it is no such state, or that of other samples.
+        """
+
+    def as_torch(self) -> TorchLoader:
+        """Return a loader that gives torch tensors instead of numpy arrays; the two share one position.
+
+        Raises
+        ------
+        ImportError
+            Where torch is not installed.
+        """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Loader: ...
+    def __next__(self) -> dict[str, Any]: ...
+
+@final
+class Recording:
+    """A recording: a stretch of one source without a gap, which samples are cut from."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def entry(self) -> int:
+        """Which ``[[recording]]`` of the config it comes from, counted from 0."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of source, e.g. ``"folder"``."""
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Origin of its ENU frame: longitude and latitude in degrees, height in metres."""
+
+    @property
+    def height_datum(self) -> str:
+        """What heights are measured from: ``"ellipsoidal"``, ``"orthometric"`` or ``"none"``."""
+
+    @property
+    def t_start_ns(self) -> int | None:
+        """First time, nanoseconds; ``None`` without a clock."""
+
+    @property
+    def t_end_ns(self) -> int | None:
+        """Last time, nanoseconds; ``None`` without a clock."""
+
+    @property
+    def length_m(self) -> float:
+        """Path length, metres."""
+
+    @property
+    def clock(self) -> list[dict[str, Any]]:
+        """What is known of its sensors' clocks.
+
+        Dicts of ``sensor``, ``offset_ms`` (added to the source's time), ``sigma_ms``, ``drift_ppm``, ``method``,
+        ``applied``.
+        """
+
+    @property
+    def sensors(self) -> dict[str, Sensor]:
+        """Its sensors by channel."""
+
+    @property
+    def register(self) -> dict[str, float] | None:
+        """The rigid correction to the map; ``None`` where it was not registered.
+
+        A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``.
+        """
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources that it was made of, by their path in the manifest."""
+
+    @property
+    def license(self) -> str:
+        """SPDX licence."""
+
+@final
+class Sensor:
+    """A sensor of a recording: what it is, where it sits, how it sees."""
+
+    @property
+    def channel(self) -> str:
+        """``"gnss"``, ``"imu"``, ``"wheel"``, or the name of a camera, LiDAR or audio channel."""
+
+    @property
+    def modality(self) -> str | None:
+        """``"camera"``, ``"lidar"``, ``"audio"``; ``None`` for ``gnss``, ``imu`` and ``wheel``."""
+
+    @property
+    def model(self) -> str | None:
+        """``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated."""
+
+    @property
+    def width(self) -> int | None:
+        """Width of its pictures, pixels."""
+
+    @property
+    def height(self) -> int | None:
+        """Height of its pictures, pixels."""
+
+    @property
+    def intrinsics(self) -> NDArray[np.float64] | None:
+        """[fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0); empty for a panorama."""
+
+    @property
+    def distortion(self) -> NDArray[np.float64] | None:
+        """Distortion coefficients in the model's order; empty for none."""
+
+    @property
+    def ego_se3_sensor(self) -> NDArray[np.float64] | None:
+        """Where it sits, as x y z qw qx qy qz, shape (7,); ``None`` where unknown.
+
+        A camera's axes are right, down, forward; a LiDAR's forward, left, up.
+        """
+
+@final
+class Sample:
+    """A training sample: a window of T ticks along a drive or photo sequence.
+
+    Poses are ``dst_se3_src`` as x y z qw qx qy qz: metres, and a rotation that takes vectors of `src` to `dst`. The
+    ego's axes are forward, left, up; a camera's right, down, forward. Times are nanoseconds UTC.
+    """
+
+    @property
+    def id(self) -> str:
+        """Its id: 16 hex digits."""
+
+    @property
+    def recording_id(self) -> str:
+        """The recording that it was cut from."""
+
+    @property
+    def t0_ns(self) -> int | None:
+        """Time of the anchor tick; ``None`` without a clock."""
+
+    @property
+    def s0_m(self) -> float:
+        """Path length from the recording's start to the anchor tick, metres."""
+
+    @property
+    def anchor_tick(self) -> int:
+        """Index of the anchor among the ticks."""
+
+    @property
+    def split(self) -> str:
+        """``"train"``, ``"val"``, ``"test"``, ``"buffer"`` (too near another split) or ``"none"``."""
+
+    @property
+    def lon(self) -> float:
+        """Longitude of the anchor, degrees."""
+
+    @property
+    def lat(self) -> float:
+        """Latitude of the anchor, degrees."""
+
+    @property
+    def height_m(self) -> float:
+        """Height of the anchor, metres over the recording's datum."""
+
+    @property
+    def heading_deg(self) -> float:
+        """Heading at the anchor, degrees clockwise from true north."""
+
+    @property
+    def h3(self) -> str:
+        """H3 cell of the anchor, resolution 12."""
+
+    @property
+    def path(self) -> NDArray[np.float64]:
+        """The ego's path over the window: longitude, latitude in degrees, shape (N, 2)."""
+
+    @property
+    def poses(self) -> NDArray[np.float32]:
+        """Poses ``ego0_se3_ego`` at each tick, in the ego's frame at the anchor, shape (T, 7), float32."""
+
+    @property
+    def pose_t_ns(self) -> NDArray[np.int64] | None:
+        """Time of each tick, shape (T,), int64; ``None`` without a clock."""
+
+    @property
+    def pose_s_m(self) -> NDArray[np.float64]:
+        """Path length at each tick, metres, shape (T,)."""
+
+    @property
+    def actions(self) -> NDArray[np.float32]:
+        """The motion at each tick, shape (T, 4), float32; NaN without a clock.
+
+        Speed m/s (forward), acceleration m/s², yaw rate rad/s (left positive), curvature 1/m.
+        """
+
+    @property
+    def steering_rad(self) -> NDArray[np.float64] | None:
+        """Steering angle at each tick, rad, shape (T,); ``None`` where the source has none."""
+
+    @property
+    def frames(self) -> dict[str, list[Frame]]:
+        """Pictures, sweeps and clips by channel, each channel's in the order of ticks.
+
+        A tick without a frame has no entry: look at `Frame.tick`. Clips that overlap the window are at tick 0.
+        """
+
+    @property
+    def depth(self) -> dict[str, list[Frame]]:
+        """Depth pictures by the channel of their camera."""
+
+    @property
+    def masks(self) -> dict[str, list[Frame]]:
+        """Masks (255: do not learn from this pixel) by the channel of their camera."""
+
+    @property
+    def captions(self) -> list[Caption]:
+        """Texts about the window; empty where there is nothing to say."""
+
+    @property
+    def references(self) -> list[Reference]:
+        """Street view of the same place from other recordings."""
+
+    @property
+    def pose_sigma_m(self) -> float | None:
+        """Largest position sigma in the window, metres; ``None`` where unknown."""
+
+    @property
+    def pose_source(self) -> str:
+        """``"source"``, ``"estimated"`` or ``"mixed"``."""
+
+    @property
+    def sync_residual_ms(self) -> float | None:
+        """Largest difference between a frame's time and its tick's, milliseconds."""
+
+    @property
+    def interpolation_gap_ms(self) -> float | None:
+        """Largest gap in the trajectory's inputs that a pose of the window was interpolated over, milliseconds."""
+
+    @property
+    def match_way_ids(self) -> list[str] | None:
+        """Matched ways in driving order; ``None`` where not matched."""
+
+    @property
+    def match_probability(self) -> float | None:
+        """Smallest match probability in the window; ``None`` where not matched."""
+
+    @property
+    def register_residual_m(self) -> float | None:
+        """Residual of the correction to the map, metres; ``None`` where not registered."""
+
+    @property
+    def privacy(self) -> dict[str, Any]:
+        """What was done for privacy: ``state``, ``detector`` (or ``None``) and how many ``regions``."""
+
+    @property
+    def licenses(self) -> list[str]:
+        """SPDX licences that apply."""
+
+    @property
+    def attributions(self) -> list[str]:
+        """Who must be named."""
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources that it was made of, by their path in the manifest."""
+
+@final
+class Caption:
+    """A text about a window, with the map features that make it true."""
+
+    @property
+    def lang(self) -> str:
+        """``"ko"`` or ``"en"``."""
+
+    @property
+    def task(self) -> str:
+        """``"caption"``, ``"route"`` or ``"spatial_qa"``."""
+
+    @property
+    def question(self) -> str | None:
+        """The question, for tasks that have one."""
+
+    @property
+    def text(self) -> str:
+        """The text, or the answer."""
+
+    @property
+    def evidence(self) -> list[str]:
+        """Ids of map features, each in some layer of the map."""
+
+@final
+class Reference:
+    """Street view of a sample's place, from another recording."""
+
+    @property
+    def frame(self) -> Frame:
+        """The picture."""
+
+    @property
+    def role(self) -> str:
+        """``"geometric"`` (nearest, to be warped), ``"semantic"`` or ``"lookahead"``."""
+
+    @property
+    def recording_id(self) -> str:
+        """The recording that the picture is of."""
+
+    @property
+    def dt_days(self) -> float | None:
+        """Days between picture and anchor, absolute; ``None`` where one has no time."""
+
+    @property
+    def distance_m(self) -> float:
+        """Horizontal distance to the window's path, metres."""
+
+    @property
+    def bearing_deg(self) -> float | None:
+        """Bearing from the pose at the anchor, degrees, left positive."""
+
+    @property
+    def channel(self) -> str | None:
+        """The camera channel that it is a reference for."""
+
+    @property
+    def overlap(self) -> NDArray[np.float64]:
+        """Share of the target picture that it sees at each tick, shape (T,); NaN where there is none."""
+
+    @property
+    def overlap_source(self) -> str | None:
+        """What the overlap was found by: ``"depth"`` or ``"footprint"``."""
+
+    @property
+    def ahead_m(self) -> float | None:
+        """Metres beyond the window's end (`lookahead` only)."""
+
+@final
+class Frame:
+    """An observation: a picture, a sweep of points, a clip of sound, a depth picture or a mask.
+
+    Its row and its bytes are read when first asked for.
+    """
+
+    @property
+    def id(self) -> str:
+        """Its id, also the name of its file in the shard, without ending."""
+
+    @property
+    def tick(self) -> int | None:
+        """Index of the tick that it belongs to, from 0; ``None`` for a reference."""
+
+    @property
+    def recording_id(self) -> str:
+        """The recording that it is of."""
+
+    @property
+    def channel(self) -> str:
+        """Channel of its sensor."""
+
+    @property
+    def modality(self) -> str:
+        """``"camera"``, ``"lidar"``, ``"audio"``, ``"depth"`` or ``"mask"``."""
+
+    @property
+    def t_ns(self) -> int | None:
+        """Time on the reference clock, nanoseconds; ``None`` without a clock."""
+
+    @property
+    def t_source_ns(self) -> int | None:
+        """Time as its sensor recorded it, nanoseconds."""
+
+    @property
+    def s_m(self) -> float | None:
+        """Path length along the recording, metres."""
+
+    @property
+    def lon(self) -> float | None:
+        """Longitude of the sensor, degrees; ``None`` where its pose is unknown."""
+
+    @property
+    def lat(self) -> float | None:
+        """Latitude of the sensor, degrees."""
+
+    @property
+    def height_m(self) -> float | None:
+        """Height of the sensor, metres over the recording's datum."""
+
+    @property
+    def heading_deg(self) -> float | None:
+        """Heading of the sensor's forward axis, degrees clockwise from true north."""
+
+    @property
+    def world_se3_sensor(self) -> NDArray[np.float64] | None:
+        """Pose of the sensor in the recording's ENU frame, as x y z qw qx qy qz, shape (7,); ``None`` where unknown."""
+
+    @property
+    def model(self) -> str | None:
+        """``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated."""
+
+    @property
+    def intrinsics(self) -> NDArray[np.float64] | None:
+        """[fx, fy, cx, cy] of the stored picture in pixels; ``None`` where not calibrated.
+
+        The centre of the top-left pixel is (0, 0). Empty for a panorama.
+        """
+
+    @property
+    def distortion(self) -> NDArray[np.float64] | None:
+        """Distortion coefficients in the model's order; empty for none."""
+
+    @property
+    def width(self) -> int | None:
+        """Width of the stored picture, pixels."""
+
+    @property
+    def height(self) -> int | None:
+        """Height of the stored picture, pixels."""
+
+    @property
+    def num_points(self) -> int | None:
+        """How many points a sweep has."""
+
+    @property
+    def duration_ms(self) -> float | None:
+        """Length of a clip, milliseconds."""
+
+    @property
+    def format(self) -> str:
+        """How its bytes are encoded, e.g. ``"jpg"``, ``"pcd"``."""
+
+    @property
+    def checksum(self) -> str:
+        """blake3 of its bytes, hex."""
+
+    @property
+    def privacy_state(self) -> str:
+        """What was done for privacy, e.g. ``"metadata_stripped"``."""
+
+    @property
+    def source_path(self) -> str:
+        """The file of the source that it came from."""
+
+    @property
+    def license(self) -> str:
+        """SPDX licence."""
+
+    def bytes(self) -> bytes:
+        """Return the bytes as stored."""
+
+    def image(self) -> NDArray[np.uint8]:
+        """Decode the picture.
+
+        Returns
+        -------
+        RGB, shape (H, W, 3), uint8.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is no picture.
+        DamagedError
+            Where its bytes are missing or do not decode.
+        """
+
+    def points(self) -> dict[str, NDArray[Any]]:
+        """Decode the points of a sweep.
+
+        Returns
+        -------
+        Arrays by name: ``xyz`` (N, 3) float32, metres, offsets from ``origin`` (3,) float64 (zero for sweeps) in the
+        sensor's frame; where the file has them ``intensity`` (N,) float32 as the file scales it, ``ring`` (N,) uint16,
+        ``offset_ns`` (N,) int32, ``rgb`` (N, 3) uint8, ``classification`` (N,) uint8. What was not measured is NaN.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is no sweep.
+        DamagedError
+            Where its bytes are missing or do not decode.
+        """
+
+    def audio(self) -> tuple[NDArray[np.float32], int]:
+        """Decode a clip of sound.
+
+        Returns
+        -------
+        The samples from -1 to 1, shape (N, channels), float32, and how many there are a second.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is no clip.
+        DamagedError
+            Where its bytes are missing or do not decode.
+        """

@@ -1,0 +1,204 @@
+//! [`Recording`] and [`Sensor`].
+
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::coord::Pose;
+use crate::dataset::rows::RecordingRow;
+use crate::record;
+
+/// A recording: a stretch of one source without a gap, which samples are cut from.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Recording {
+    row: RecordingRow,
+}
+
+impl Recording {
+    pub(super) fn new(row: RecordingRow) -> Recording {
+        Recording { row }
+    }
+}
+
+#[pymethods]
+impl Recording {
+    /// Its id.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.row.recording_id
+    }
+
+    /// Which ``[[recording]]`` of the config it comes from, counted from 0.
+    #[getter]
+    fn entry(&self) -> i32 {
+        self.row.entry
+    }
+
+    /// The kind of source, e.g. ``"folder"``.
+    #[getter]
+    fn kind(&self) -> &str {
+        &self.row.kind
+    }
+
+    /// Origin of its ENU frame: longitude and latitude in degrees, height in metres.
+    #[getter]
+    fn origin(&self) -> (f64, f64, f64) {
+        let origin = self.row.origin;
+        (origin.lon_deg, origin.lat_deg, origin.height_m)
+    }
+
+    /// What heights are measured from: ``"ellipsoidal"``, ``"orthometric"`` or ``"none"``.
+    #[getter]
+    fn height_datum(&self) -> &str {
+        &self.row.height_datum
+    }
+
+    /// First time, nanoseconds; ``None`` without a clock.
+    #[getter]
+    fn t_start_ns(&self) -> Option<i64> {
+        self.row.t_start_ns
+    }
+
+    /// Last time, nanoseconds; ``None`` without a clock.
+    #[getter]
+    fn t_end_ns(&self) -> Option<i64> {
+        self.row.t_end_ns
+    }
+
+    /// Path length, metres.
+    #[getter]
+    fn length_m(&self) -> f64 {
+        self.row.length_m
+    }
+
+    /// What is known of its sensors' clocks.
+    ///
+    /// Dicts of ``sensor``, ``offset_ms`` (added to the source's time), ``sigma_ms``, ``drift_ppm``, ``method``,
+    /// ``applied``.
+    #[getter]
+    fn clock<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let clocks = PyList::empty(py);
+        for clock in &self.row.clock {
+            let dict = PyDict::new(py);
+            dict.set_item("sensor", &clock.sensor)?;
+            dict.set_item("offset_ms", clock.offset_ms)?;
+            dict.set_item("sigma_ms", clock.sigma_ms)?;
+            dict.set_item("drift_ppm", clock.drift_ppm)?;
+            dict.set_item("method", &clock.method)?;
+            dict.set_item("applied", clock.applied)?;
+            clocks.append(dict)?;
+        }
+        Ok(clocks)
+    }
+
+    /// Its sensors by channel.
+    #[getter]
+    fn sensors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for sensor in &self.row.sensors {
+            dict.set_item(&sensor.channel, Sensor { sensor: sensor.clone() })?;
+        }
+        Ok(dict)
+    }
+
+    /// The rigid correction to the map; ``None`` where it was not registered.
+    ///
+    /// A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``.
+    #[getter]
+    fn register<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(register) = self.row.register else { return Ok(None) };
+        let dict = PyDict::new(py);
+        dict.set_item("dx_m", register.dx_m)?;
+        dict.set_item("dy_m", register.dy_m)?;
+        dict.set_item("dyaw_deg", register.dyaw_deg)?;
+        dict.set_item("residual_m", register.residual_m)?;
+        dict.set_item("inliers", register.inliers)?;
+        Ok(Some(dict))
+    }
+
+    /// The sources that it was made of, by their path in the manifest.
+    #[getter]
+    fn sources(&self) -> Vec<String> {
+        self.row.sources.clone()
+    }
+
+    /// SPDX licence.
+    #[getter]
+    fn license(&self) -> &str {
+        &self.row.license
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Recording('{}', {:.0} m)", self.row.recording_id, self.row.length_m)
+    }
+}
+
+/// A sensor of a recording: what it is, where it sits, how it sees.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Sensor {
+    sensor: record::Sensor,
+}
+
+#[pymethods]
+impl Sensor {
+    /// ``"gnss"``, ``"imu"``, ``"wheel"``, or the name of a camera, LiDAR or audio channel.
+    #[getter]
+    fn channel(&self) -> &str {
+        &self.sensor.channel
+    }
+
+    /// ``"camera"``, ``"lidar"``, ``"audio"``; ``None`` for ``gnss``, ``imu`` and ``wheel``.
+    #[getter]
+    fn modality(&self) -> Option<&str> {
+        self.sensor.modality.map(record::Modality::name)
+    }
+
+    /// ``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated.
+    #[getter]
+    fn model(&self) -> Option<&str> {
+        self.sensor.camera.as_ref().map(|c| c.model.name())
+    }
+
+    /// Width of its pictures, pixels.
+    #[getter]
+    fn width(&self) -> Option<u32> {
+        self.sensor.camera.as_ref().map(|c| c.width)
+    }
+
+    /// Height of its pictures, pixels.
+    #[getter]
+    fn height(&self) -> Option<u32> {
+        self.sensor.camera.as_ref().map(|c| c.height)
+    }
+
+    /// [fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0); empty for a panorama.
+    #[getter]
+    fn intrinsics<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.sensor.camera.as_ref().map(|c| PyArray1::from_slice(py, &c.intrinsics))
+    }
+
+    /// Distortion coefficients in the model's order; empty for none.
+    #[getter]
+    fn distortion<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.sensor.camera.as_ref().map(|c| PyArray1::from_slice(py, &c.distortion))
+    }
+
+    /// Where it sits, as x y z qw qx qy qz, shape (7,); ``None`` where unknown.
+    ///
+    /// A camera's axes are right, down, forward; a LiDAR's forward, left, up.
+    #[getter]
+    fn ego_se3_sensor<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.sensor.ego_se3_sensor.map(|pose| PyArray1::from_slice(py, &numbers(&pose)))
+    }
+
+    fn __repr__(&self) -> String {
+        let what = self.model().or(self.modality());
+        format!("Sensor('{}'{})", self.sensor.channel, what.map(|w| format!(", {w}")).unwrap_or_default())
+    }
+}
+
+/// x y z qw qx qy qz.
+fn numbers(pose: &Pose) -> [f64; 7] {
+    let (t, [w, x, y, z]) = (pose.translation, pose.wxyz());
+    [t.x, t.y, t.z, w, x, y, z]
+}

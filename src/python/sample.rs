@@ -1,0 +1,383 @@
+//! [`Sample`], [`Caption`] and [`Reference`].
+
+use std::sync::Arc;
+
+use numpy::{PyArray1, PyArray2};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::frame::Frame;
+use super::values::matrix;
+use crate::dataset::Dataset;
+use crate::dataset::rows::ReferenceRow;
+use crate::sample::{self, SampleRow};
+
+/// A training sample: a window of T ticks along a drive or photo sequence.
+///
+/// Poses are ``dst_se3_src`` as x y z qw qx qy qz: metres, and a rotation that takes vectors of `src` to `dst`. The
+/// ego's axes are forward, left, up; a camera's right, down, forward. Times are nanoseconds UTC.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Sample {
+    data: Arc<Dataset>,
+    row: SampleRow,
+}
+
+impl Sample {
+    pub(super) fn new(data: Arc<Dataset>, row: SampleRow) -> Sample {
+        Sample { data, row }
+    }
+
+    /// The frames of some modalities by channel.
+    fn by_channel<'py>(&self, py: Python<'py>, modalities: &[&str]) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for frame in self.row.frames.iter().filter(|f| modalities.contains(&f.modality.as_str())) {
+            let one = Frame::new(Arc::clone(&self.data), frame.frame_id.clone(), Some(frame.tick));
+            match dict.get_item(&frame.channel)? {
+                Some(list) => list.cast::<PyList>()?.append(one)?,
+                None => dict.set_item(&frame.channel, vec![one])?,
+            }
+        }
+        Ok(dict)
+    }
+}
+
+#[pymethods]
+impl Sample {
+    /// Its id: 16 hex digits.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.row.sample_id
+    }
+
+    /// The recording that it was cut from.
+    #[getter]
+    fn recording_id(&self) -> &str {
+        &self.row.recording_id
+    }
+
+    /// Time of the anchor tick; ``None`` without a clock.
+    #[getter]
+    fn t0_ns(&self) -> Option<i64> {
+        self.row.t0_ns
+    }
+
+    /// Path length from the recording's start to the anchor tick, metres.
+    #[getter]
+    fn s0_m(&self) -> f64 {
+        self.row.s0_m
+    }
+
+    /// Index of the anchor among the ticks.
+    #[getter]
+    fn anchor_tick(&self) -> usize {
+        self.row.anchor_tick()
+    }
+
+    /// ``"train"``, ``"val"``, ``"test"``, ``"buffer"`` (too near another split) or ``"none"``.
+    #[getter]
+    fn split(&self) -> &str {
+        self.row.split.name()
+    }
+
+    /// Longitude of the anchor, degrees.
+    #[getter]
+    fn lon(&self) -> f64 {
+        self.row.lon
+    }
+
+    /// Latitude of the anchor, degrees.
+    #[getter]
+    fn lat(&self) -> f64 {
+        self.row.lat
+    }
+
+    /// Height of the anchor, metres over the recording's datum.
+    #[getter]
+    fn height_m(&self) -> f64 {
+        self.row.height_m
+    }
+
+    /// Heading at the anchor, degrees clockwise from true north.
+    #[getter]
+    fn heading_deg(&self) -> f64 {
+        self.row.heading_deg
+    }
+
+    /// H3 cell of the anchor, resolution 12.
+    #[getter]
+    fn h3(&self) -> &str {
+        &self.row.h3
+    }
+
+    /// The ego's path over the window: longitude, latitude in degrees, shape (N, 2).
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let points: Vec<[f64; 2]> = self.row.path.iter().map(|&(lon, lat)| [lon, lat]).collect();
+        matrix(py, &points)
+    }
+
+    /// Poses ``ego0_se3_ego`` at each tick, in the ego's frame at the anchor, shape (T, 7), float32.
+    #[getter]
+    fn poses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        matrix(py, &self.row.poses)
+    }
+
+    /// Time of each tick, shape (T,), int64; ``None`` without a clock.
+    #[getter]
+    fn pose_t_ns<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
+        self.row.pose_t_ns.as_ref().map(|times| PyArray1::from_slice(py, times))
+    }
+
+    /// Path length at each tick, metres, shape (T,).
+    #[getter]
+    fn pose_s_m<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, &self.row.pose_s_m)
+    }
+
+    /// The motion at each tick, shape (T, 4), float32; NaN without a clock.
+    ///
+    /// Speed m/s (forward), acceleration m/s², yaw rate rad/s (left positive), curvature 1/m.
+    #[getter]
+    fn actions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        matrix(py, &self.row.actions)
+    }
+
+    /// Steering angle at each tick, rad, shape (T,); ``None`` where the source has none.
+    #[getter]
+    fn steering_rad<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.row.steering_rad.as_ref().map(|angles| PyArray1::from_slice(py, angles))
+    }
+
+    /// Pictures, sweeps and clips by channel, each channel's in the order of ticks.
+    ///
+    /// A tick without a frame has no entry: look at `Frame.tick`. Clips that overlap the window are at tick 0.
+    #[getter]
+    fn frames<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_channel(py, &["camera", "lidar", "audio"])
+    }
+
+    /// Depth pictures by the channel of their camera.
+    #[getter]
+    fn depth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_channel(py, &["depth"])
+    }
+
+    /// Masks (255: do not learn from this pixel) by the channel of their camera.
+    #[getter]
+    fn masks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_channel(py, &["mask"])
+    }
+
+    /// Texts about the window; empty where there is nothing to say.
+    #[getter]
+    fn captions(&self) -> Vec<Caption> {
+        Caption::all(&self.row)
+    }
+
+    /// Street view of the same place from other recordings.
+    #[getter]
+    fn references(&self, py: Python<'_>) -> PyResult<Vec<Reference>> {
+        let rows = py.detach(|| self.data.references(&self.row.sample_id))?;
+        Ok(rows.into_iter().map(|row| Reference { data: Arc::clone(&self.data), row }).collect())
+    }
+
+    /// Largest position sigma in the window, metres; ``None`` where unknown.
+    #[getter]
+    fn pose_sigma_m(&self) -> Option<f64> {
+        self.row.pose_sigma_m
+    }
+
+    /// ``"source"``, ``"estimated"`` or ``"mixed"``.
+    #[getter]
+    fn pose_source(&self) -> &str {
+        &self.row.pose_source
+    }
+
+    /// Largest difference between a frame's time and its tick's, milliseconds.
+    #[getter]
+    fn sync_residual_ms(&self) -> Option<f64> {
+        self.row.sync_residual_ms
+    }
+
+    /// Largest gap in the trajectory's inputs that a pose of the window was interpolated over, milliseconds.
+    #[getter]
+    fn interpolation_gap_ms(&self) -> Option<f64> {
+        self.row.interpolation_gap_ms
+    }
+
+    /// Matched ways in driving order; ``None`` where not matched.
+    #[getter]
+    fn match_way_ids(&self) -> Option<Vec<String>> {
+        self.row.match_way_ids.clone()
+    }
+
+    /// Smallest match probability in the window; ``None`` where not matched.
+    #[getter]
+    fn match_probability(&self) -> Option<f64> {
+        self.row.match_probability
+    }
+
+    /// Residual of the correction to the map, metres; ``None`` where not registered.
+    #[getter]
+    fn register_residual_m(&self) -> Option<f64> {
+        self.row.register_residual_m
+    }
+
+    /// What was done for privacy: ``state``, ``detector`` (or ``None``) and how many ``regions``.
+    #[getter]
+    fn privacy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let privacy = PyDict::new(py);
+        privacy.set_item("state", &self.row.privacy.state)?;
+        privacy.set_item("detector", &self.row.privacy.detector)?;
+        privacy.set_item("regions", self.row.privacy.regions)?;
+        Ok(privacy)
+    }
+
+    /// SPDX licences that apply.
+    #[getter]
+    fn licenses(&self) -> Vec<String> {
+        self.row.licenses.clone()
+    }
+
+    /// Who must be named.
+    #[getter]
+    fn attributions(&self) -> Vec<String> {
+        self.row.attributions.clone()
+    }
+
+    /// The sources that it was made of, by their path in the manifest.
+    #[getter]
+    fn sources(&self) -> Vec<String> {
+        self.row.sources.clone()
+    }
+
+    fn __repr__(&self) -> String {
+        let row = &self.row;
+        let (ticks, frames) = (row.poses.len(), row.frames.len());
+        format!("Sample('{}', {}, {ticks} ticks, {frames} frames)", row.sample_id, row.recording_id)
+    }
+}
+
+/// A text about a window, with the map features that make it true.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Caption {
+    caption: sample::Caption,
+}
+
+impl Caption {
+    /// Those of a sample.
+    pub(super) fn all(sample: &SampleRow) -> Vec<Caption> {
+        sample.captions.iter().flatten().cloned().map(|caption| Caption { caption }).collect()
+    }
+}
+
+#[pymethods]
+impl Caption {
+    /// ``"ko"`` or ``"en"``.
+    #[getter]
+    fn lang(&self) -> &str {
+        &self.caption.lang
+    }
+
+    /// ``"caption"``, ``"route"`` or ``"spatial_qa"``.
+    #[getter]
+    fn task(&self) -> &str {
+        &self.caption.task
+    }
+
+    /// The question, for tasks that have one.
+    #[getter]
+    fn question(&self) -> Option<&str> {
+        self.caption.question.as_deref()
+    }
+
+    /// The text, or the answer.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.caption.text
+    }
+
+    /// Ids of map features, each in some layer of the map.
+    #[getter]
+    fn evidence(&self) -> Vec<String> {
+        self.caption.evidence.clone()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Caption({}, {}: {:?})", self.caption.lang, self.caption.task, self.caption.text)
+    }
+}
+
+/// Street view of a sample's place, from another recording.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Reference {
+    data: Arc<Dataset>,
+    row: ReferenceRow,
+}
+
+#[pymethods]
+impl Reference {
+    /// The picture.
+    #[getter]
+    fn frame(&self) -> Frame {
+        Frame::new(Arc::clone(&self.data), self.row.frame_id.clone(), None)
+    }
+
+    /// ``"geometric"`` (nearest, to be warped), ``"semantic"`` or ``"lookahead"``.
+    #[getter]
+    fn role(&self) -> &str {
+        &self.row.role
+    }
+
+    /// The recording that the picture is of.
+    #[getter]
+    fn recording_id(&self) -> &str {
+        &self.row.recording_id
+    }
+
+    /// Days between picture and anchor, absolute; ``None`` where one has no time.
+    #[getter]
+    fn dt_days(&self) -> Option<f64> {
+        self.row.dt_days
+    }
+
+    /// Horizontal distance to the window's path, metres.
+    #[getter]
+    fn distance_m(&self) -> f64 {
+        self.row.distance_m
+    }
+
+    /// Bearing from the pose at the anchor, degrees, left positive.
+    #[getter]
+    fn bearing_deg(&self) -> Option<f64> {
+        self.row.bearing_deg
+    }
+
+    /// The camera channel that it is a reference for.
+    #[getter]
+    fn channel(&self) -> Option<&str> {
+        self.row.channel.as_deref()
+    }
+
+    /// Share of the target picture that it sees at each tick, shape (T,); NaN where there is none.
+    #[getter]
+    fn overlap<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, &self.row.overlap)
+    }
+
+    /// What the overlap was found by: ``"depth"`` or ``"footprint"``.
+    #[getter]
+    fn overlap_source(&self) -> Option<&str> {
+        self.row.overlap_source.as_deref()
+    }
+
+    /// Metres beyond the window's end (`lookahead` only).
+    #[getter]
+    fn ahead_m(&self) -> Option<f64> {
+        self.row.ahead_m
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Reference('{}', {}, {:.1} m)", self.row.frame_id, self.row.role, self.row.distance_m)
+    }
+}
