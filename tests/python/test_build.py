@@ -82,7 +82,7 @@ def test_a_data_set_is_replaced_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_other_threads_run_and_what_progress_raises_stops_the_build(tmp_path: Path) -> None:
-    config = write_config(tmp_path, fixes=4000)
+    config = write_config(tmp_path, fixes=2000)
     beats = []
     done = threading.Event()
 
@@ -106,7 +106,7 @@ def test_other_threads_run_and_what_progress_raises_stops_the_build(tmp_path: Pa
 
 
 def test_ctrl_c_stops_a_build_and_the_same_call_goes_on(tmp_path: Path) -> None:
-    config = write_config(tmp_path, fixes=20_000)
+    config = write_config(tmp_path, fixes=8_000)
     out = tmp_path / "out"
     code = (
         "import sys, worldloom as wl\n"

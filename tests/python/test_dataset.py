@@ -213,16 +213,16 @@ def test_wrong_arguments_are_refused(ds: wl.Dataset, wrong: dict[str, Any]) -> N
 def test_the_table_is_read_by_others_through_arrow(ds: wl.Dataset, stored: list[dict[str, Any]]) -> None:
     duckdb = pytest.importorskip("duckdb")
     view = ds[4::-2]
-    rows = view.table()
-    arrow = pa.table(rows)
+    exported = view.table()
+    arrow = pa.table(exported)
     assert arrow["sample_id"].to_pylist() == [s.id for s in view]
-    assert arrow.column_names == rows.column_names == list(stored[0])
-    assert (len(rows), rows.num_rows) == (len(view), len(view))
+    assert arrow.column_names == exported.column_names == list(stored[0])
+    assert (len(exported), exported.num_rows) == (len(view), len(view))
     wanted = {row["sample_id"]: row for row in stored}
     for row in arrow.to_pylist():
         assert repr(row) == repr(wanted[row["sample_id"]])
     assert not any(pa.types.is_string_view(f.type) or pa.types.is_binary_view(f.type) for f in arrow.schema)
-    ids = duckdb.sql("select sample_id from rows order by s0_m").fetchall()
+    ids = duckdb.sql("select sample_id from exported order by s0_m").fetchall()
     assert [i for (i,) in ids] == [s.id for s in sorted(view, key=lambda s: s.s0_m)]
     assert pa.table(ds[:0].table()).schema == arrow.schema
 
