@@ -30,7 +30,9 @@ def document(node: ast.stmt, owner: object) -> None:
     """Give a class, its methods, or a function the docstring that it has in the module."""
     if not isinstance(node, (ast.ClassDef, ast.FunctionDef)) or not hasattr(owner, node.name):
         return
-    if (node.name.startswith("__") and node.name != "__arrow_c_stream__") or any(ast.unparse(d) == "overload" for d in node.decorator_list):
+    if node.name.startswith("__") and node.name != "__arrow_c_stream__":
+        return
+    if any(ast.unparse(d) == "overload" for d in node.decorator_list):
         return
     thing = getattr(owner, node.name)
     if isinstance(node, ast.ClassDef):

@@ -1,5 +1,6 @@
 # Docstrings are written by scripts/stub_docs.py.
 
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
@@ -104,6 +105,11 @@ class Dataset:
     def recordings(self) -> dict[str, Recording]:
         """The recordings of the whole data set by their ids."""
 
+    @property
+    def lonlat(self) -> NDArray[np.float64]:
+        """The anchors of the samples: longitude, latitude in degrees, shape (N, 2)."""
+
+    def _repr_html_(self) -> str: ...
     def query(
         self,
         *,
@@ -176,6 +182,7 @@ class Dataset:
         cameras: Sequence[str] | None = None,
         shuffle: bool = True,
         drop_last: bool = False,
+        with_bev: bool = True,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Loader:
         """Return a loader of batches for training.
@@ -202,6 +209,8 @@ class Dataset:
         drop_last
             Leave out the samples at an epoch's end that do not fill a batch of every rank. Without it the last batch
             is smaller, and a rank may have one batch less than another.
+        with_bev
+            Draw a bird's-eye raster for each sample.
         on_error
             ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it.
 
@@ -268,7 +277,18 @@ class Table:
         """The names of the columns."""
 
     def __len__(self) -> int: ...
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows as an Arrow C stream.
+
+        Parameters
+        ----------
+        requested_schema
+            Accepted as the interface asks for, and ignored as it allows.
+
+        Returns
+        -------
+        A capsule named ``arrow_array_stream``.
+        """
 
 @final
 class Loader:
@@ -289,6 +309,8 @@ class Loader:
         As of `Sample`, shapes (B, T, 7) and (B, T, 4), float32; NaN beyond a sample's own ticks.
     ``ticks``
         How many ticks each sample has, shape (B,), int64.
+    ``bev``
+        Bird's-eye rasters as of `Sample.bev`, shape (B, C, H, W), uint8; absent where they were not asked for.
     ``sample_id``, ``captions``
         Lists of B ids, and of B lists of captions.
     """
@@ -545,6 +567,32 @@ class Sample:
         """Street view of the same place from other recordings."""
 
     @property
+    def bev_layers(self) -> list[str]:
+        """Layers of `bev`, in the order of its channels."""
+
+    @property
+    def bev_resolution_m(self) -> float:
+        """Side of a cell of `bev`, metres."""
+
+    def bev(self) -> NDArray[np.uint8]:
+        """Draw the map around the ego at the anchor as a bird's-eye raster.
+
+        The ego is at the centre and level, row 0 farthest forward, column 0 farthest left: the centre of cell (r, c)
+        lies at x = (H/2 - r - 0.5) * res, y = (W/2 - c - 0.5) * res in its frame. A cell of an area layer is 1 where
+        its centre is inside; lines are 0.3 m wide. ``route`` is the matched road so far and where it leads.
+
+        Returns
+        -------
+        0 or 1, shape (C, H, W), uint8: a channel for each of `bev_layers`.
+
+        Raises
+        ------
+        DamagedError
+            Where the map or the poses cannot be read.
+        """
+
+    def _repr_html_(self) -> str: ...
+    @property
     def pose_sigma_m(self) -> float | None:
         """Largest position sigma in the window, metres; ``None`` where unknown."""
 
@@ -766,7 +814,7 @@ class Frame:
     def license(self) -> str:
         """SPDX licence."""
 
-    def bytes(self) -> bytes:
+    def bytes(self) -> builtins.bytes:
         """Return the bytes as stored."""
 
     def image(self) -> NDArray[np.uint8]:
@@ -775,6 +823,26 @@ class Frame:
         Returns
         -------
         RGB, shape (H, W, 3), uint8.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is no picture.
+        DamagedError
+            Where its bytes are missing or do not decode.
+        """
+
+    def thumbnail(self, width: int = 256) -> builtins.bytes:
+        """Make a small picture.
+
+        Parameters
+        ----------
+        width
+            Its width in pixels, at most that of the picture.
+
+        Returns
+        -------
+        A JPEG file.
 
         Raises
         ------

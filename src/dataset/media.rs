@@ -23,6 +23,22 @@ impl Dataset {
         Ok(picture.into_rgb8())
     }
 
+    /// The picture as a JPEG file, at most so many pixels wide.
+    ///
+    /// # Errors
+    ///
+    /// As [`image`](Dataset::image).
+    pub fn thumbnail(&self, frame: &FrameRow, width: u32) -> Result<Vec<u8>> {
+        let picture = self.image(frame)?;
+        let width = width.clamp(1, picture.width().max(1));
+        let height = (u64::from(picture.height()) * u64::from(width) / u64::from(picture.width().max(1))).max(1);
+        let small = image::imageops::thumbnail(&picture, width, u32::try_from(height).unwrap_or(u32::MAX));
+        let mut jpeg = Vec::new();
+        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 80);
+        small.write_with_encoder(encoder).map_err(|e| self.undecodable(frame, "picture", &e.to_string()))?;
+        Ok(jpeg)
+    }
+
     /// The points of a sweep, in the frame of its file.
     ///
     /// # Errors

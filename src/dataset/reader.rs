@@ -106,6 +106,14 @@ impl Dataset {
         self.samples.row(i, decode::sample)
     }
 
+    /// Longitude and latitude of the anchors of some rows, degrees.
+    pub fn anchors(&self, rows: &[usize]) -> Vec<[f64; 2]> {
+        let column = |name| self.samples.rows.column(name).and_then(|c| c.f64());
+        let checked = "the schema was checked when the table was read";
+        let (lon, lat) = (column("lon").expect(checked), column("lat").expect(checked));
+        rows.iter().map(|&row| [lon, lat].map(|c| c.get(row).unwrap_or(f64::NAN))).collect()
+    }
+
     /// The row of a sample.
     ///
     /// # Errors

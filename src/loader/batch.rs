@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ndarray::{Array3, Array4, Axis};
 use polars::prelude::ListNameSpaceImpl;
 use rayon::prelude::*;
 
@@ -27,6 +28,8 @@ pub struct Batch {
     pub actions: Vec<f32>,
     /// Pictures, in the order of [`super::Loader::cameras`].
     pub cameras: Vec<CameraBatch>,
+    /// Bird's-eye rasters as [`Dataset::bev`] draws them, shape (B, C, H, W), where they were asked for.
+    pub bev: Option<Array4<u8>>,
 }
 
 /// The pictures of one camera.
@@ -55,10 +58,11 @@ pub(super) struct Made {
 
 /// What batches of a loader have in common.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(super) struct Recipe {
     pub(super) cameras: Vec<String>,
     ticks: usize,
     image_size: Option<(u32, u32)>,
+    with_bev: bool,
     skip_broken: bool,
 }
 
@@ -69,8 +73,8 @@ struct Wanted {
     frame: FrameRow,
 }
 
-impl Frames {
-    pub(super) fn new(data: &Dataset, rows: &[usize], config: &LoaderConfig) -> Result<Frames> {
+impl Recipe {
+    pub(super) fn new(data: &Dataset, rows: &[usize], config: &LoaderConfig) -> Result<Recipe> {
         let known = cameras(data, rows)?;
         let cameras = match &config.cameras {
             None => known.into_iter().collect(),
@@ -88,7 +92,13 @@ impl Frames {
         let poses = poses.expect("the schema was checked when the table was read");
         let lengths = poses.lst_lengths();
         let ticks = rows.iter().filter_map(|&row| lengths.get(row)).max().unwrap_or(0) as usize;
-        Ok(Frames { cameras, ticks, image_size: config.image_size, skip_broken: config.skip_broken })
+        Ok(Recipe {
+            cameras,
+            ticks,
+            image_size: config.image_size,
+            with_bev: config.with_bev,
+            skip_broken: config.skip_broken,
+        })
     }
 
     /// Makes the batch of some rows.
@@ -127,7 +137,8 @@ impl Frames {
         }
         let cameras =
             self.cameras.iter().map(|channel| self.camera(data, samples, channel)).collect::<Result<_, _>>()?;
-        Ok(Batch { samples: samples.to_vec(), ticks: self.ticks, poses, actions, cameras })
+        let bev = self.with_bev.then(|| rasters(data, samples)).transpose()?;
+        Ok(Batch { samples: samples.to_vec(), ticks: self.ticks, poses, actions, cameras, bev })
     }
 
     fn camera(
@@ -186,6 +197,24 @@ impl Frames {
         }
         Ok(CameraBatch { channel: channel.to_string(), height, width, pixels, present, intrinsics })
     }
+}
+
+/// The rasters of samples, shape (B, C, H, W), or the first sample that has none and why.
+fn rasters(data: &Dataset, samples: &[SampleRow]) -> std::result::Result<Array4<u8>, (usize, Error)> {
+    let each: Vec<Result<Array3<u8>>> = samples.par_iter().map(|sample| data.bev(sample)).collect();
+    let mut all: Option<Array4<u8>> = None;
+    for (b, raster) in each.into_iter().enumerate() {
+        let raster = raster.map_err(|e| (b, e))?;
+        let (c, h, w) = raster.dim();
+        let all = all.get_or_insert_with(|| Array4::zeros((samples.len(), c, h, w)));
+        if all.dim() != (samples.len(), c, h, w) {
+            let reason =
+                "recordings have different `[sample.bev]`: pass `with_bev=False`, or query those that are alike";
+            return Err((b, ErrorKind::Config(reason.to_string()).bare()));
+        }
+        all.index_axis_mut(Axis(0), b).assign(&raster);
+    }
+    Ok(all.unwrap_or_else(|| Array4::zeros((0, 0, 0, 0))))
 }
 
 /// Decodes a picture into its place, resized by an antialiasing triangle filter.

@@ -17,7 +17,7 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Result};
 
 pub use batch::{Batch, CameraBatch};
-use batch::{Frames, Made};
+use batch::{Made, Recipe};
 use order::{fingerprint, order};
 
 /// How batches are made.
@@ -39,6 +39,8 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Whether to leave out the samples at an epoch's end that do not fill a batch of every rank.
     pub drop_last: bool,
+    /// Whether to draw bird's-eye rasters.
+    pub with_bev: bool,
     /// Whether to leave out samples that cannot be read, and count them, instead of failing.
     pub skip_broken: bool,
 }
@@ -66,7 +68,7 @@ pub struct Loader {
     data: Arc<Dataset>,
     rows: Arc<[usize]>,
     config: LoaderConfig,
-    frames: Arc<Frames>,
+    recipe: Arc<Recipe>,
     epoch: u64,
     position: usize,
     /// The order of `epoch`, once asked for.
@@ -96,9 +98,9 @@ impl Loader {
         if config.rank >= config.world_size {
             return wrong("`rank` is from 0 to `world_size` - 1");
         }
-        let frames = Arc::new(Frames::new(&data, &rows, &config)?);
+        let recipe = Arc::new(Recipe::new(&data, &rows, &config)?);
         let (epoch, position) = (0, 0);
-        Ok(Loader { data, rows, config, frames, epoch, position, order: None, ahead: None, skipped: BTreeMap::new() })
+        Ok(Loader { data, rows, config, recipe, epoch, position, order: None, ahead: None, skipped: BTreeMap::new() })
     }
 
     /// How many batches this rank gets in a whole epoch.
@@ -120,7 +122,7 @@ impl Loader {
 
     /// Camera channels of the batches.
     pub fn cameras(&self) -> &[String] {
-        &self.frames.cameras
+        &self.recipe.cameras
     }
 
     /// Where it stands.
@@ -166,8 +168,8 @@ impl Loader {
             };
             let made = match self.ahead.take().filter(|ahead| ahead.position == self.position) {
                 // The sender is gone without an answer only where making it panicked: then it does so here, too.
-                Some(ahead) => ahead.made.recv().unwrap_or_else(|_| self.frames.make(&self.data, &mine)),
-                None => self.frames.make(&self.data, &mine),
+                Some(ahead) => ahead.made.recv().unwrap_or_else(|_| self.recipe.make(&self.data, &mine)),
+                None => self.recipe.make(&self.data, &mine),
             }?;
             self.position += self.step();
             self.skipped.extend(made.skipped);
@@ -209,10 +211,10 @@ impl Loader {
         let position = self.position;
         let Some(mine) = self.mine(position) else { return };
         let (sender, made) = sync_channel(1);
-        let (data, frames) = (Arc::clone(&self.data), Arc::clone(&self.frames));
+        let (data, recipe) = (Arc::clone(&self.data), Arc::clone(&self.recipe));
         rayon::spawn(move || {
             // Nobody waits for it where the loader was moved or dropped meanwhile.
-            let _ = sender.send(frames.make(&data, &mine));
+            let _ = sender.send(recipe.make(&data, &mine));
         });
         self.ahead = Some(Ahead { position, made });
     }

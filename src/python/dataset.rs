@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use numpy::PyArray2;
 use polars::prelude::IdxCa;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
@@ -14,7 +15,7 @@ use super::query::QueryArguments;
 use super::recording::Recording;
 use super::sample::Sample;
 use super::table::Table;
-use super::values::json_to_python;
+use super::values::{json_to_python, matrix};
 use crate::dataset;
 use crate::dataset::manifest::MANIFEST;
 use crate::error::{ErrorKind, Result};
@@ -103,6 +104,16 @@ impl Dataset {
             dict.set_item(id, Recording::new(row.clone()))?;
         }
         Ok(dict)
+    }
+
+    /// The anchors of the samples: longitude, latitude in degrees, shape (N, 2).
+    #[getter]
+    fn lonlat<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        matrix(py, &self.data.anchors(&self.rows))
+    }
+
+    fn _repr_html_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("worldloom._html")?.call_method1("dataset", (slf,))
     }
 
     fn __len__(&self) -> usize {
@@ -247,6 +258,8 @@ impl Dataset {
     /// drop_last
     ///     Leave out the samples at an epoch's end that do not fill a batch of every rank. Without it the last batch
     ///     is smaller, and a rank may have one batch less than another.
+    /// with_bev
+    ///     Draw a bird's-eye raster for each sample.
     /// on_error
     ///     ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it.
     ///
@@ -260,7 +273,7 @@ impl Dataset {
     ///     Where an argument asks for something impossible.
     /// UnknownNameError
     ///     Where a camera is none of these samples'.
-    #[pyo3(signature = (batch_size, *, image_size=None, seed=0, rank=0, world_size=1, cameras=None, shuffle=true, drop_last=false, on_error="raise"))]
+    #[pyo3(signature = (batch_size, *, image_size=None, seed=0, rank=0, world_size=1, cameras=None, shuffle=true, drop_last=false, with_bev=true, on_error="raise"))]
     #[allow(clippy::too_many_arguments)] // they are Python's keywords
     fn loader(
         &self,
@@ -273,6 +286,7 @@ impl Dataset {
         cameras: Option<Vec<String>>,
         shuffle: bool,
         drop_last: bool,
+        with_bev: bool,
         on_error: &str,
     ) -> PyResult<Loader> {
         let skip_broken = match on_error {
@@ -280,8 +294,18 @@ impl Dataset {
             "skip" => true,
             other => return Err(argument(format!("`on_error` is \"raise\" or \"skip\", not {other:?}")).into()),
         };
-        let config =
-            LoaderConfig { batch_size, image_size, seed, rank, world_size, cameras, shuffle, drop_last, skip_broken };
+        let config = LoaderConfig {
+            batch_size,
+            image_size,
+            seed,
+            rank,
+            world_size,
+            cameras,
+            shuffle,
+            drop_last,
+            with_bev,
+            skip_broken,
+        };
         Ok(py.detach(|| Loader::new(Arc::clone(&self.data), Arc::clone(&self.rows), config))?)
     }
 

@@ -232,10 +232,34 @@ impl Frame {
     /// DamagedError
     ///     Where its bytes are missing or do not decode.
     fn image<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
-        let row = self.of(&["camera", "mask", "depth"], "picture")?;
+        let row = self.of(&["camera", "mask"], "picture")?;
         let picture = py.detach(|| self.data.image(row))?;
         let shape = [picture.height() as usize, picture.width() as usize, 3];
         PyArray1::from_vec(py, picture.into_raw()).reshape(shape)
+    }
+
+    /// Make a small picture.
+    ///
+    /// Parameters
+    /// ----------
+    /// width
+    ///     Its width in pixels, at most that of the picture.
+    ///
+    /// Returns
+    /// -------
+    /// A JPEG file.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     Where the frame is no picture.
+    /// DamagedError
+    ///     Where its bytes are missing or do not decode.
+    #[pyo3(signature = (width=256))]
+    fn thumbnail<'py>(&self, py: Python<'py>, width: u32) -> PyResult<Bound<'py, PyBytes>> {
+        let row = self.of(&["camera", "mask"], "picture")?;
+        let jpeg = py.detach(|| self.data.thumbnail(row, width))?;
+        Ok(PyBytes::new(py, &jpeg))
     }
 
     /// Decode the points of a sweep.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -29,6 +29,8 @@ use crate::loader::{self, Batch, LoaderConfig, LoaderState};
 ///     As of `Sample`, shapes (B, T, 7) and (B, T, 4), float32; NaN beyond a sample's own ticks.
 /// ``ticks``
 ///     How many ticks each sample has, shape (B,), int64.
+/// ``bev``
+///     Bird's-eye rasters as of `Sample.bev`, shape (B, C, H, W), uint8; absent where they were not asked for.
 /// ``sample_id``, ``captions``
 ///     Lists of B ids, and of B lists of captions.
 #[pyclass(module = "worldloom", frozen)]
@@ -142,5 +144,8 @@ fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("actions", PyArray1::from_vec(py, batch.actions).reshape([size, ticks, 4])?)?;
     dict.set_item("ticks", PyArray1::from_vec(py, own_ticks))?;
     dict.set_item("captions", captions)?;
+    if let Some(bev) = batch.bev {
+        dict.set_item("bev", bev.into_pyarray(py))?;
+    }
     Ok(dict)
 }

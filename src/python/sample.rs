@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use numpy::{PyArray1, PyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -179,6 +179,40 @@ impl Sample {
     fn references(&self, py: Python<'_>) -> PyResult<Vec<Reference>> {
         let rows = py.detach(|| self.data.references(&self.row.sample_id))?;
         Ok(rows.into_iter().map(|row| Reference { data: Arc::clone(&self.data), row }).collect())
+    }
+
+    /// Layers of `bev`, in the order of its channels.
+    #[getter]
+    fn bev_layers(&self) -> PyResult<Vec<String>> {
+        Ok(self.data.sample_config(&self.row.recording_id)?.bev.layers)
+    }
+
+    /// Side of a cell of `bev`, metres.
+    #[getter]
+    fn bev_resolution_m(&self) -> PyResult<f64> {
+        Ok(self.data.sample_config(&self.row.recording_id)?.bev.resolution_m)
+    }
+
+    /// Draw the map around the ego at the anchor as a bird's-eye raster.
+    ///
+    /// The ego is at the centre and level, row 0 farthest forward, column 0 farthest left: the centre of cell (r, c)
+    /// lies at x = (H/2 - r - 0.5) * res, y = (W/2 - c - 0.5) * res in its frame. A cell of an area layer is 1 where
+    /// its centre is inside; lines are 0.3 m wide. ``route`` is the matched road so far and where it leads.
+    ///
+    /// Returns
+    /// -------
+    /// 0 or 1, shape (C, H, W), uint8: a channel for each of `bev_layers`.
+    ///
+    /// Raises
+    /// ------
+    /// DamagedError
+    ///     Where the map or the poses cannot be read.
+    fn bev<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        Ok(py.detach(|| self.data.bev(&self.row))?.into_pyarray(py))
+    }
+
+    fn _repr_html_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("worldloom._html")?.call_method1("sample", (slf,))
     }
 
     /// Largest position sigma in the window, metres; ``None`` where unknown.

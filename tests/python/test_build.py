@@ -106,7 +106,7 @@ def test_other_threads_run_and_what_progress_raises_stops_the_build(tmp_path: Pa
 
 
 def test_ctrl_c_stops_a_build_and_the_same_call_goes_on(tmp_path: Path) -> None:
-    config = write_config(tmp_path, fixes=8_000)
+    config = write_config(tmp_path, fixes=4_000)
     out = tmp_path / "out"
     code = (
         "import sys, worldloom as wl\n"

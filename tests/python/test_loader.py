@@ -12,6 +12,7 @@ import pytest
 import worldloom as wl
 
 SIZE = (24, 32)
+BARE: dict[str, Any] = {"cameras": [], "with_bev": False}
 
 
 def ids(loader: wl.Loader) -> list[str]:
@@ -20,11 +21,11 @@ def ids(loader: wl.Loader) -> list[str]:
 
 
 def order(ds: wl.Dataset, **options: Any) -> list[str]:
-    return ids(ds.loader(options.pop("batch_size", 4), cameras=[], **options))
+    return ids(ds.loader(options.pop("batch_size", 4), **BARE, **options))
 
 
 def test_a_batch_is_its_samples(pictured: wl.Dataset) -> None:
-    loader = pictured.loader(3, image_size=SIZE, shuffle=False)
+    loader = pictured.loader(3, image_size=SIZE, with_bev=False, shuffle=False)
     batch = next(loader)
     samples = [pictured[i] for i in batch["sample_id"]]
     ticks = max(len(s.poses) for s in pictured)
@@ -47,9 +48,18 @@ def test_a_batch_is_its_samples(pictured: wl.Dataset) -> None:
         assert not images[~batch["mask"][channel]].any()
 
 
+def test_a_batch_has_the_raster_of_each_sample(ds: wl.Dataset) -> None:
+    batch = next(ds.loader(3, cameras=[], shuffle=False))
+    assert batch["bev"].dtype == np.uint8
+    for raster, sample in zip(batch["bev"], ds[:3], strict=True):
+        assert raster.shape[0] == len(sample.bev_layers)
+        np.testing.assert_array_equal(raster, sample.bev())
+    assert "bev" not in next(ds.loader(3, **BARE))
+
+
 def test_pictures_are_resized_as_pillow_does(pictured: wl.Dataset) -> None:
     image = pytest.importorskip("PIL.Image")
-    loader = pictured.loader(2, image_size=SIZE, shuffle=False)
+    loader = pictured.loader(2, image_size=SIZE, with_bev=False, shuffle=False)
     batch = next(loader)
     looked = 0
     for b, channel in itertools.product(range(len(batch["sample_id"])), loader.cameras):
@@ -70,14 +80,14 @@ def test_pictures_are_resized_as_pillow_does(pictured: wl.Dataset) -> None:
 
 def test_without_a_size_pictures_stay_as_stored(pictured: wl.Dataset) -> None:
     sample = pictured[0]
-    batch = next(pictured[:1].loader(1))
+    batch = next(pictured[:1].loader(1, with_bev=False))
     for channel, frames in sample.frames.items():
         if frames[0].modality == "camera":
             np.testing.assert_array_equal(batch["images"][channel][0, frames[0].tick], frames[0].image())
 
 
 def test_each_epoch_has_every_sample_once_in_an_order_of_its_own(ds: wl.Dataset) -> None:
-    loader = ds.loader(5, cameras=[])
+    loader = ds.loader(5, **BARE)
     first, second = ids(loader), ids(loader)
     assert sorted(first) == sorted(second) == sorted(s.id for s in ds)
     assert first != second
@@ -98,7 +108,7 @@ def test_the_order_of_some_samples_is_that_of_all(ds: wl.Dataset) -> None:
 @pytest.mark.parametrize("world_size", [2, 3, 5])
 def test_ranks_together_take_the_same_steps(ds: wl.Dataset, world_size: int) -> None:
     batch = 2
-    ranks = [ds.loader(batch, cameras=[], rank=r, world_size=world_size) for r in range(world_size)]
+    ranks = [ds.loader(batch, **BARE, rank=r, world_size=world_size) for r in range(world_size)]
     steps = itertools.zip_longest(*[[b["sample_id"] for b in rank] for rank in ranks], fillvalue=[])
     together = []
     for step in steps:
@@ -106,28 +116,28 @@ def test_ranks_together_take_the_same_steps(ds: wl.Dataset, world_size: int) -> 
         together += [mine[k] for k in range(width) for mine in step if k < len(mine)]
     assert together == order(ds)
     for r, rank in enumerate(ranks):
-        fresh = ds.loader(batch, cameras=[], rank=r, world_size=world_size)
+        fresh = ds.loader(batch, **BARE, rank=r, world_size=world_size)
         assert len(rank) == len(list(fresh))
 
 
 def test_drop_last_gives_every_rank_whole_batches(ds: wl.Dataset) -> None:
     part = ds[:11]
-    ranks = [list(part.loader(2, cameras=[], rank=r, world_size=2, drop_last=True)) for r in range(2)]
+    ranks = [list(part.loader(2, **BARE, rank=r, world_size=2, drop_last=True)) for r in range(2)]
     assert [[len(b["sample_id"]) for b in rank] for rank in ranks] == [[2, 2], [2, 2]]
-    assert len(part.loader(2, cameras=[], world_size=2, drop_last=True)) == 2
+    assert len(part.loader(2, **BARE, world_size=2, drop_last=True)) == 2
 
 
 def test_a_loader_goes_on_exactly_also_with_other_ranks(ds: wl.Dataset) -> None:
-    whole = ds.loader(3, cameras=[])
+    whole = ds.loader(3, **BARE)
     everything = ids(whole) + ids(whole)
-    loader = ds.loader(3, cameras=[])
+    loader = ds.loader(3, **BARE)
     taken = ids(loader) + [i for _ in range(2) for i in next(loader)["sample_id"]]
     state = json.loads(json.dumps(loader.state_dict()))
     assert (state["epoch"], state["position"]) == (1, 6)
-    again = ds.loader(3, cameras=[], seed=99)
+    again = ds.loader(3, **BARE, seed=99)
     again.load_state_dict(state)
     assert taken + ids(again) == everything
-    ranks = [ds.loader(2, cameras=[], rank=r, world_size=3) for r in range(3)]
+    ranks = [ds.loader(2, **BARE, rank=r, world_size=3) for r in range(3)]
     for rank in ranks:
         rank.load_state_dict(state)
     rest = [i for rank in ranks for i in ids(rank)]
@@ -136,11 +146,11 @@ def test_a_loader_goes_on_exactly_also_with_other_ranks(ds: wl.Dataset) -> None:
 
 
 def test_the_state_of_other_samples_is_refused(ds: wl.Dataset) -> None:
-    state = ds.loader(2, cameras=[]).state_dict()
+    state = ds.loader(2, **BARE).state_dict()
     with pytest.raises(wl.ConfigError, match="other samples"):
-        ds[1:].loader(2, cameras=[]).load_state_dict(state)
+        ds[1:].loader(2, **BARE).load_state_dict(state)
     with pytest.raises(wl.ConfigError):
-        ds.loader(2, cameras=[]).load_state_dict({"epoch": 1})
+        ds.loader(2, **BARE).load_state_dict({"epoch": 1})
 
 
 def test_a_broken_sample_is_an_error_or_is_counted(built: Path, pictured: wl.Dataset, tmp_path: Path) -> None:
@@ -153,9 +163,9 @@ def test_a_broken_sample_is_an_error_or_is_counted(built: Path, pictured: wl.Dat
     hit = {s.id for s in pictured if any(f.id == frame.id for fs in s.frames.values() for f in fs)}
     whole = ds.query(where="sample_id in (" + ", ".join(f"'{s.id}'" for s in pictured[:6]) + ")")
     with pytest.raises(wl.DamagedError, match=frame.id):
-        for _ in whole.loader(2, image_size=SIZE):
+        for _ in whole.loader(2, image_size=SIZE, with_bev=False):
             pass
-    loader = whole.loader(2, image_size=SIZE, on_error="skip")
+    loader = whole.loader(2, image_size=SIZE, with_bev=False, on_error="skip")
     assert set(ids(loader)) == {s.id for s in whole} - hit
     assert set(loader.skipped) == {s.id for s in whole} & hit
     assert all(frame.id in reason for reason in loader.skipped.values())
@@ -189,7 +199,7 @@ def test_an_empty_view_has_no_batches(ds: wl.Dataset) -> None:
 
 def test_torch_tensors_share_the_loader(ds: wl.Dataset) -> None:
     torch = pytest.importorskip("torch")
-    loader = ds.loader(2, cameras=[])
+    loader = ds.loader(2, **BARE)
     batch = next(iter(loader.as_torch()))
     assert isinstance(batch["poses"], torch.Tensor)
     assert loader.state_dict()["position"] == 2
@@ -200,4 +210,4 @@ def test_without_torch_the_numpy_loader_still_works(ds: wl.Dataset) -> None:
         import torch  # noqa: F401
     except ImportError:
         with pytest.raises(ImportError):
-            ds.loader(2).as_torch()
+            ds.loader(2, **BARE).as_torch()

@@ -1,31 +1,24 @@
-"""The files of a data set open in tools that are not ours.
-
-Give the data set in WORLDLOOM_DATASET; without it the tests are skipped.
-"""
+"""The files of a data set open in tools that are not ours."""
 
 import io
-import os
+import subprocess
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-DATASET = os.environ.get("WORLDLOOM_DATASET")
-pytestmark = pytest.mark.skipif(not DATASET, reason="WORLDLOOM_DATASET names no data set")
-ROOT = Path(DATASET or ".")
 
-
-def tables(folder: str) -> list[Path]:
-    found = sorted((ROOT / folder).glob("*.parquet"))
+def tables(root: Path, folder: str) -> list[Path]:
+    found = sorted((root / folder).glob("*.parquet"))
     assert found, f"no table in {folder}/"
     return found
 
 
 @pytest.mark.parametrize("folder", ["samples", "frames", "poses", "map"])
-def test_geopandas_reads_whole_rows_inside_a_box(folder: str) -> None:
+def test_geopandas_reads_whole_rows_inside_a_box(folder: str, built: Path) -> None:
     geopandas = pytest.importorskip("geopandas")
-    for path in tables(folder):
+    for path in tables(built, folder):
         whole = geopandas.read_parquet(path)
         assert whole.crs == "OGC:CRS84"
         placed = whole[~whole.geometry.isna()]
@@ -39,14 +32,14 @@ def test_geopandas_reads_whole_rows_inside_a_box(folder: str) -> None:
         assert set(inside.columns) == set(whole.columns)
 
 
-def test_pyarrow_reads_all_files_of_a_table_as_one() -> None:
+def test_pyarrow_reads_all_files_of_a_table_as_one(built: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     arrow = pytest.importorskip("pyarrow")
-    for folder in ["samples", "frames", "poses", "recordings", "references", "sources"]:
-        schemas = [parquet.read_schema(path).remove_metadata() for path in tables(folder)]
+    for folder in ["samples", "frames", "poses", "recordings", "sources"]:
+        schemas = [parquet.read_schema(path).remove_metadata() for path in tables(built, folder)]
         assert all(s == schemas[0] for s in schemas), folder
         assert not any(arrow.types.is_string_view(f.type) or arrow.types.is_binary_view(f.type) for f in schemas[0])
-    samples = arrow.concat_tables([parquet.read_table(p) for p in tables("samples")])
+    samples = arrow.concat_tables([parquet.read_table(p) for p in tables(built, "samples")])
     for row in samples.to_pylist():
         poses = np.asarray(row["poses"], dtype=float)
         assert poses.shape[1] == 7
@@ -55,19 +48,19 @@ def test_pyarrow_reads_all_files_of_a_table_as_one() -> None:
     assert samples.schema.field("poses").type.value_type.value_type == arrow.float32()
     assert samples.schema.field("lon").type == arrow.float64()
     assert samples.schema.field("t0_ns").type == arrow.int64()
-    rows = parquet.read_table(tables("samples")[0], filters=[("split", "=", "train")]).to_pylist()
+    rows = parquet.read_table(tables(built, "samples")[0], filters=[("split", "=", "train")]).to_pylist()
     assert all(row["split"] == "train" for row in rows)
 
 
-def test_duckdb_queries_nested_columns() -> None:
+def test_duckdb_queries_nested_columns(built: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
-    samples = f"read_parquet('{ROOT}/samples/*.parquet')"
+    samples = f"read_parquet('{built}/samples/*.parquet')"
     count, ticks = duckdb.sql(f"select count(*), min(len(poses[1])) from {samples}").fetchall()[0]
     assert count == sum(1 for _ in duckdb.sql(f"select sample_id from {samples}").fetchall())
     assert ticks in (None, 7)
     frames = duckdb.sql(
         f"select f.frame_id, f.tick from (select unnest(frames) as f from {samples}) join "
-        f"read_parquet('{ROOT}/frames/*.parquet') as t on t.frame_id = f.frame_id"
+        f"read_parquet('{built}/frames/*.parquet') as t on t.frame_id = f.frame_id"
     ).fetchall()
     wanted = duckdb.sql(f"select sum(len(frames)) from {samples}").fetchall()[0][0]
     assert len(frames) == (wanted or 0)
@@ -75,14 +68,14 @@ def test_duckdb_queries_nested_columns() -> None:
     assert all(isinstance(state[0], str) for state in states)
 
 
-def test_tar_members_are_the_frames_at_their_offsets() -> None:
+def test_tar_members_are_the_frames_at_their_offsets(built: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     blake3 = pytest.importorskip("blake3").blake3
-    frames = [row for path in tables("frames") for row in parquet.read_table(path).to_pylist()]
+    frames = [row for path in tables(built, "frames") for row in parquet.read_table(path).to_pylist()]
     by_name = {f"{f['frame_id']}.{f['format']}": f for f in frames}
     seen = 0
     for shard in sorted({f["shard"] for f in frames}):
-        with tarfile.open(ROOT / shard) as tar:
+        with tarfile.open(built / shard) as tar:
             for member in tar.getmembers():
                 frame = by_name[member.name]
                 assert frame["shard"] == shard
@@ -93,13 +86,20 @@ def test_tar_members_are_the_frames_at_their_offsets() -> None:
     assert seen == len(frames)
 
 
-def test_webdataset_gives_each_frame_under_its_id() -> None:
+def test_tar_lists_the_shards(built: Path) -> None:
+    for shard in (built / "shards").glob("*.tar"):
+        listed = subprocess.run(["tar", "tf", shard], capture_output=True, text=True, check=True).stdout.split()
+        with tarfile.open(shard) as tar:
+            assert listed == tar.getnames()
+
+
+def test_webdataset_gives_each_frame_under_its_id(built: Path) -> None:
     webdataset = pytest.importorskip("webdataset")
     image = pytest.importorskip("PIL.Image")
     parquet = pytest.importorskip("pyarrow.parquet")
-    frames = {r["frame_id"]: r for path in tables("frames") for r in parquet.read_table(path).to_pylist()}
+    frames = {r["frame_id"]: r for path in tables(built, "frames") for r in parquet.read_table(path).to_pylist()}
     seen = set()
-    for shard in sorted((ROOT / "shards").glob("*.tar")):
+    for shard in sorted((built / "shards").glob("*.tar")):
         for item in webdataset.WebDataset(str(shard), shardshuffle=False):
             frame = frames[item["__key__"]]
             seen.add(item["__key__"])

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 osmium = pytest.importorskip("osmium")
 
 DATA = os.environ.get("WORLDLOOM_DATA")
-BINARY = Path(os.environ.get("WORLDLOOM_BIN", "target/debug/worldloom"))
+PROGRAM = Path(sys.executable).parent / "worldloom"
 # Has a way that an editor (JOSM) marked `action="delete"`: we leave it out, pyosmium does not know the mark.
 EDITED = {"mapping_example.osm"}
 
@@ -42,13 +43,12 @@ class Count(osmium.SimpleHandler):
 
 
 @pytest.mark.skipif(not DATA, reason="WORLDLOOM_DATA is not set")
-@pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY} is not built")
 @pytest.mark.parametrize("path", files(), ids=lambda p: p.name)
 def test_counts_equal(path: Path) -> None:
     """The three counts are equal."""
     count = Count()
     count.apply_file(str(path))
-    run = subprocess.run([BINARY, "--json", "probe", path], capture_output=True, text=True, check=False)
+    run = subprocess.run([PROGRAM, "--json", "probe", path], capture_output=True, text=True, check=False)
     assert run.returncode in (0, 3), run.stderr
     answer = json.loads(run.stdout)
     while isinstance(answer, list):
