@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use nalgebra::{Matrix3, Vector2, Vector3};
 use ndarray::Array3;
-use worldloom::coord::Pose;
-use worldloom::record::{CameraIntrinsics, CameraModelKind};
-use worldloom::synth::raster::{Camera, Renderer};
+use worldloom::coord::{Camera, CameraIntrinsics, CameraModelKind, Pose};
+use worldloom::synth::raster::Renderer;
 use worldloom::synth::scene::{Board, Light, Scene, Surface, Thing, Triangle};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -8,6 +8,7 @@ mod completions;
 mod context;
 mod probe;
 mod schema;
+mod synth;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -33,6 +34,7 @@ struct Cli {
 enum Command {
     Build(build::BuildArgs),
     Probe(probe::ProbeArgs),
+    Synth(synth::SynthArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -72,6 +74,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
     match command {
         Command::Build(args) => build::run(ctx, &args, out),
         Command::Probe(args) => probe::run(ctx, &args, out),
+        Command::Synth(args) => synth::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

@@ -8,3 +8,4 @@ pub mod raster;
 pub mod rays;
 pub mod scene;
 pub mod town;
+pub mod world;

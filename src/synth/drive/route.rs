@@ -75,6 +75,16 @@ pub fn planned(index: usize) -> Option<Vec<Leg>> {
     })
 }
 
+/// The stretch that the street-view surveys of a small world pass: out of the tunnel, round two corners.
+pub fn surveyed() -> Vec<Leg> {
+    use Leg::Street;
+    vec![
+        Street(2, (44.0, -150.0), (150.0, -149.0)),
+        Street(4, (150.0, -149.0), (150.0, -70.0)),
+        Street(9, (150.0, -70.0), (212.0, -67.0)),
+    ]
+}
+
 /// A random route of about `length_m` metres that turns where it can and never back.
 pub fn wander(town: &Town, dice: &mut Dice, length_m: f64) -> Vec<Leg> {
     let mut best = (0.0, Vec::new());

@@ -11,7 +11,6 @@
 
 mod board;
 mod facade;
-mod lens;
 mod shade;
 mod texture;
 
@@ -19,12 +18,9 @@ use nalgebra::Vector3;
 use ndarray::{Array2, Array3};
 use rayon::prelude::*;
 
-pub use lens::Camera;
-
 use super::rays::Caster;
 use super::scene::{Light, Scene, Shade, Surface, Thing};
-use crate::coord::Pose;
-use crate::record::CameraModelKind;
+use crate::coord::{Camera, CameraModelKind, Pose};
 use board::Signs;
 use shade::Air;
 use texture::{Look, Spot};
@@ -162,8 +158,9 @@ impl Renderer {
         Some(PixelRay {
             origin: town_se3_camera.translation,
             direction,
-            right: aside(towards(u + pitch, v)),
-            down: aside(towards(u, v + pitch)),
+            // At the picture's last column and row there is no ray beyond; the one before is as far away.
+            right: aside(towards(u + pitch, v).or_else(|| towards(u - pitch, v))),
+            down: aside(towards(u, v + pitch).or_else(|| towards(u, v - pitch))),
         })
     }
 
