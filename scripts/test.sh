@@ -1,7 +1,21 @@
 #!/usr/bin/env bash
-# Runs every test: formatting, lints, Rust. Set WORLDLOOM_DATA to the folder of real data for the tests that read it.
+# Runs every test, set-up included: formatting, lints, Rust, then the wheel with its Python tests, the notebook and the
+# outside checks. Set WORLDLOOM_DATA to the folder of real data and WORLDLOOM_CHECKS to that of the checks for the tests
+# that need them; without them these say that they are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# One profile and one target folder for lints, tests and wheel: the dependencies are compiled once.
 cargo fmt --check
-cargo clippy --release --all-targets -- -D warnings
 cargo test --release
+cargo clippy --release --all-targets --features python -- -D warnings
+
+python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+# The interpreter is named: maturin would build for every one that it finds.
+.venv/bin/maturin build --release --quiet --interpreter .venv/bin/python --out out/wheels
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps out/wheels/worldloom-*.whl
+.venv/bin/ruff check python tests benchmarks
+.venv/bin/ruff format --check python tests benchmarks
+.venv/bin/mypy
+.venv/bin/python -m pytest --quiet tests/python

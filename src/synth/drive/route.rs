@@ -75,6 +75,14 @@ pub fn planned(index: usize) -> Option<Vec<Leg>> {
     })
 }
 
+/// The first planned drive from shortly before its tunnel on: for small worlds.
+pub fn excerpt() -> Vec<Leg> {
+    let mut legs = planned(0).unwrap_or_default();
+    legs.remove(0);
+    legs[0] = Leg::Street(2, (-132.0, -150.0), (150.0, -149.0));
+    legs
+}
+
 /// The stretch that the street-view surveys of a small world pass: out of the tunnel, round two corners.
 pub fn surveyed() -> Vec<Leg> {
     use Leg::Street;

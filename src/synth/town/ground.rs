@@ -57,11 +57,11 @@ pub fn shades(town: &Town) -> Vec<Shade> {
             let street = &town.network.streets[segment.street];
             let reach = street.reach_m() + 0.6;
             let (a, b) = (street.path.at(from), street.path.at(to));
-            // Daylight reaches a few metres in from each mouth.
+            // Daylight reaches a few metres in from each mouth; lamps give the rest.
             Some(Shade {
                 min: nalgebra::Vector3::new(a.x + 5.0, a.y.min(b.y) - reach, -0.2),
                 max: nalgebra::Vector3::new(b.x - 5.0, a.y.max(b.y) + reach, TUNNEL_HEIGHT_M + 0.1),
-                sky: 0.05,
+                sky: 0.22,
             })
         })
         .collect()

@@ -8,7 +8,7 @@ use crate::synth::rays::LidarModel;
 pub enum Detail {
     /// GNSS, IMU and wheels only: for work on trajectories.
     Traces,
-    /// Small pictures at 4 Hz, panoramas at 1 Hz, a 16-laser sweep a second, depth of some pictures: under 12 MB.
+    /// Small pictures at 4 Hz, a panorama and a 16-laser sweep every two seconds, depth of some pictures: under 12 MB.
     Small,
     /// Pictures of 960 × 540 at 10 Hz, panoramas of 2048 × 1024 at 2 Hz, a 32-laser LiDAR at 10 Hz, depth of all.
     Full,
@@ -34,8 +34,8 @@ impl Detail {
     /// Longest drive, seconds.
     pub(super) fn limit_s(self, drive: usize) -> f64 {
         match (self, drive) {
-            (Detail::Small, 0) => 84.0,
-            (Detail::Small, _) => 30.0,
+            (Detail::Small, 0) => 70.0,
+            (Detail::Small, _) => 26.0,
             (Detail::Traces | Detail::Full, _) => 300.0,
         }
     }
@@ -64,7 +64,7 @@ impl Detail {
         };
         match self {
             Detail::Traces => Vec::new(),
-            Detail::Small => shots(384, 4.0, 512, 1.0, 76, [16, 16]),
+            Detail::Small => shots(320, 4.0, 512, 0.5, 74, [16, 8]),
             Detail::Full => shots(960, 10.0, 2048, 2.0, 88, [1, 1]),
         }
     }
@@ -72,7 +72,7 @@ impl Detail {
     /// The panoramas of a survey: how large, how good, how many metres apart.
     pub(super) fn survey(self) -> (CameraIntrinsics, u8, f64) {
         match self {
-            Detail::Traces | Detail::Small => (panorama(640), 76, 9.0),
+            Detail::Traces | Detail::Small => (panorama(576), 74, 9.0),
             Detail::Full => (panorama(2048), 88, 5.0),
         }
     }
@@ -83,18 +83,18 @@ impl Detail {
             Detail::Traces => None,
             Detail::Small => {
                 let elevations_rad = (0..16).map(|k| (-22.0 + 2.0 * f64::from(k)).to_radians()).collect();
-                Some((LidarModel { elevations_rad, azimuths: 450, ..LidarModel::spinning_32() }, 1.0))
+                Some((LidarModel { elevations_rad, azimuths: 360, ..LidarModel::spinning_32() }, 0.5))
             }
             Detail::Full => Some((LidarModel::spinning_32(), 10.0)),
         }
     }
 
-    /// Samples a second of the sound in the cabin.
-    pub(super) fn sound_hz(self) -> Option<u32> {
+    /// Samples a second of the sound in the cabin, and for how many seconds it is recorded.
+    pub(super) fn sound(self) -> Option<(u32, f64)> {
         match self {
             Detail::Traces => None,
-            Detail::Small => Some(8_000),
-            Detail::Full => Some(16_000),
+            Detail::Small => Some((8_000, 40.0)),
+            Detail::Full => Some((16_000, f64::INFINITY)),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::coord::Pose;
 use crate::error::Result;
 use crate::synth::dice::Dice;
 use crate::synth::drive::motion::Motion;
-use crate::synth::drive::route::{line, planned, wander};
+use crate::synth::drive::route::{excerpt, line, planned, wander};
 use crate::synth::drive::sensors::{Rig, Senses};
 use crate::synth::raster::Renderer;
 use crate::synth::town::Town;
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use super::files::{Folder, feather};
 use super::mounts::{calibration, mount};
 use super::pictures::{Shot, take};
-use super::{Watch, WorldOptions, WorldSummary, sound, truth};
+use super::{Detail, Watch, WorldOptions, WorldSummary, sound, truth};
 
 /// 10:20 in Korea on the day of the first drive, nanoseconds since 1970: 2026-05-12T01:20:00Z.
 const FIRST_START_NS: i64 = 1_778_548_800_000_000_000;
@@ -35,7 +35,10 @@ pub(super) fn write(
     (watch.begins)(&base);
     let detail = options.detail;
     let mut dice = Dice::new(options.seed, &format!("route/{index}"));
-    let legs = planned(index).unwrap_or_else(|| wander(town, &mut dice, 700.0));
+    let legs = match (detail, index) {
+        (Detail::Small, 0) => excerpt(),
+        _ => planned(index).unwrap_or_else(|| wander(town, &mut dice, 700.0)),
+    };
     let line = line(town, &legs, &mut dice);
     let motion = Motion::along(&line, detail.limit_s(index));
     let rig = Rig::new(options.seed, &name);
@@ -89,9 +92,14 @@ pub(super) fn write(
         folder.csv(&format!("{base}/lidar/top/times.csv"), "file,t_ns", stamps)?;
         summary.sweeps += times.len() as u64;
     }
-    if let Some(hz) = detail.sound_hz() {
+    if let Some((hz, longest_s)) = detail.sound() {
         const FROM_S: f64 = 0.3;
-        let clip = sound::wav(&motion, FROM_S, hz, &mut Dice::new(options.seed, &format!("sound/{name}")))?;
+        let clip = sound::wav(
+            &motion,
+            FROM_S..FROM_S + longest_s,
+            hz,
+            &mut Dice::new(options.seed, &format!("sound/{name}")),
+        )?;
         folder.write(&format!("{base}/audio/cabin.wav"), &clip)?;
         let stamp = format!("cabin.wav,{}", senses.stamp("cabin", FROM_S).ns());
         folder.csv(&format!("{base}/audio/times.csv"), "file,t_ns", [stamp])?;

@@ -1,20 +1,21 @@
 //! What is heard in the cabin: the engine by speed, the tyres, and the indicator before a turn.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use crate::error::{ErrorKind, Result};
 use crate::synth::dice::Dice;
 use crate::synth::drive::motion::Motion;
 
-/// A WAV file (mono, 16 bits) of the drive from `start_s` on, `hz` samples a second.
-pub(super) fn wav(motion: &Motion, start_s: f64, hz: u32, dice: &mut Dice) -> Result<Vec<u8>> {
+/// A WAV file (mono, 16 bits) of these seconds of the drive, as far as it goes, `hz` samples a second.
+pub(super) fn wav(motion: &Motion, span_s: Range<f64>, hz: u32, dice: &mut Dice) -> Result<Vec<u8>> {
     let rate = f64::from(hz);
-    let count = ((motion.duration_s() - start_s).max(0.0) * rate) as usize;
+    let count = ((motion.duration_s().min(span_s.end) - span_s.start).max(0.0) * rate) as usize;
     let (mut turns, mut tyres) = (0.0, 0.0);
     let mut samples: Vec<i16> = Vec::with_capacity(count);
     let (mut speed, mut turning) = (0.0, false);
     for k in 0..count {
-        let t = start_s + k as f64 / rate;
+        let t = span_s.start + k as f64 / rate;
         // The drive changes slowly: every 10 ms is enough.
         if k % (hz as usize / 100) == 0 {
             speed = motion.speed_mps(t).max(0.0);
