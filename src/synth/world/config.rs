@@ -9,7 +9,7 @@ pub(super) fn build_toml(options: &WorldOptions) -> String {
 [dataset]
 name = "town"
 license = "CC-BY-4.0"
-seed = 7
+seed = 3
 
 [[map]]
 kind = "osm"

@@ -35,7 +35,7 @@ impl Detail {
     pub(super) fn limit_s(self, drive: usize) -> f64 {
         match (self, drive) {
             (Detail::Small, 0) => 70.0,
-            (Detail::Small, _) => 26.0,
+            (Detail::Small, _) => 25.0,
             (Detail::Traces | Detail::Full, _) => 300.0,
         }
     }
@@ -64,7 +64,7 @@ impl Detail {
         };
         match self {
             Detail::Traces => Vec::new(),
-            Detail::Small => shots(320, 4.0, 512, 0.5, 74, [16, 8]),
+            Detail::Small => shots(320, 4.0, 512, 0.5, 72, [16, 8]),
             Detail::Full => shots(960, 10.0, 2048, 2.0, 88, [1, 1]),
         }
     }
@@ -72,7 +72,7 @@ impl Detail {
     /// The panoramas of a survey: how large, how good, how many metres apart.
     pub(super) fn survey(self) -> (CameraIntrinsics, u8, f64) {
         match self {
-            Detail::Traces | Detail::Small => (panorama(576), 74, 9.0),
+            Detail::Traces | Detail::Small => (panorama(576), 72, 10.0),
             Detail::Full => (panorama(2048), 88, 5.0),
         }
     }
@@ -93,7 +93,7 @@ impl Detail {
     pub(super) fn sound(self) -> Option<(u32, f64)> {
         match self {
             Detail::Traces => None,
-            Detail::Small => Some((8_000, 40.0)),
+            Detail::Small => Some((8_000, 30.0)),
             Detail::Full => Some((16_000, f64::INFINITY)),
         }
     }
