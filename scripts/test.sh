@@ -11,10 +11,7 @@ cargo test --release
 cargo clippy --release --all-targets --features python -- -D warnings
 
 python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-# The interpreter is named: maturin would build for every one that it finds.
-.venv/bin/maturin build --release --quiet --interpreter .venv/bin/python --out out/wheels
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps out/wheels/worldloom-*.whl
+.venv/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
 .venv/bin/ruff check python tests benchmarks
 .venv/bin/ruff format --check python tests benchmarks
 .venv/bin/mypy
