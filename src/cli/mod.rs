@@ -7,8 +7,10 @@ mod build;
 mod completions;
 mod context;
 mod probe;
+mod query;
 mod schema;
 mod synth;
+mod text;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -35,6 +37,7 @@ enum Command {
     Build(build::BuildArgs),
     Probe(probe::ProbeArgs),
     Synth(synth::SynthArgs),
+    Query(query::QueryArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -75,6 +78,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Build(args) => build::run(ctx, &args, out),
         Command::Probe(args) => probe::run(ctx, &args, out),
         Command::Synth(args) => synth::run(ctx, &args, out),
+        Command::Query(args) => query::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

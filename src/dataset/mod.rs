@@ -1,5 +1,6 @@
 //! Layer 6: the data set on disk (DESIGN section 5, `docs/format.md`): written, read, queried, validated.
 
+pub mod answer;
 mod cells;
 mod columns;
 mod config;

@@ -105,6 +105,15 @@ impl Filter {
         let mask = evaluate(&self.root, samples)?;
         Ok(mask.iter().map(|hold| hold == Some(true)).collect())
     }
+
+    /// Whether the expression fits the columns of `samples`.
+    ///
+    /// # Errors
+    ///
+    /// As [`mask`](Filter::mask).
+    pub fn check(&self, samples: &DataFrame) -> Result<(), WhereError> {
+        self.mask(&samples.clear()).map(|_| ())
+    }
 }
 
 fn evaluate(node: &Node, table: &DataFrame) -> Result<BooleanChunked, WhereError> {
