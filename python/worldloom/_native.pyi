@@ -832,6 +832,7 @@ class Frame:
             Where its bytes are missing or do not decode.
         """
 
+    def depth(self) -> NDArray[np.float32]: ...
     def thumbnail(self, width: int = 256) -> builtins.bytes:
         """Make a small picture.
 

@@ -1,6 +1,7 @@
 //! Media of a data set, decoded.
 
 use image::RgbImage;
+use ndarray::Array2;
 
 use super::Dataset;
 use super::rows::FrameRow;
@@ -8,6 +9,7 @@ use crate::error::{ErrorKind, Result};
 use crate::record::{FrameFormat, PointCloud, Sound};
 use crate::source::Limits;
 use crate::source::recording::audio::read_sound;
+use crate::source::recording::depth::read_depth;
 use crate::source::recording::lidar::read_points;
 
 impl Dataset {
@@ -48,6 +50,18 @@ impl Dataset {
         let media = self.media(frame)?;
         read_points(&media, self.format(frame)?, &Limits::default())
             .map_err(|e| self.undecodable(frame, "sweep", &e.to_string()))
+    }
+
+    /// A depth picture, metres, (H, W), NaN where nothing was measured: along the camera's z axis, of a panorama along
+    /// the ray.
+    ///
+    /// # Errors
+    ///
+    /// As [`image`](Dataset::image).
+    pub fn depth(&self, frame: &FrameRow) -> Result<Array2<f32>> {
+        let media = self.media(frame)?;
+        read_depth(&media, self.format(frame)?, &Limits::default())
+            .map_err(|e| self.undecodable(frame, "depth", &e.to_string()))
     }
 
     /// The sound of a clip.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -219,7 +219,7 @@ impl Frame {
         Ok(PyBytes::new(py, &media))
     }
 
-    /// Decode the picture.
+    /// Decode the picture of a camera, or a mask.
     ///
     /// Returns
     /// -------
@@ -260,6 +260,24 @@ impl Frame {
         let row = self.of(&["camera", "mask"], "picture")?;
         let jpeg = py.detach(|| self.data.thumbnail(row, width))?;
         Ok(PyBytes::new(py, &jpeg))
+    }
+
+    /// Decode a depth picture.
+    ///
+    /// Returns
+    /// -------
+    /// Metres along the camera's z axis, of a panorama along the ray, shape (H, W), float32; NaN where nothing was
+    /// measured.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     Where the frame is no depth picture.
+    /// DamagedError
+    ///     Where its bytes are missing or do not decode.
+    fn depth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let row = self.of(&["depth"], "depth")?;
+        Ok(py.detach(|| self.data.depth(row))?.into_pyarray(py))
     }
 
     /// Decode the points of a sweep.

@@ -4,6 +4,7 @@ pub mod argoverse2;
 pub mod audio;
 mod civil;
 mod csv_trace;
+pub mod depth;
 pub mod folder;
 mod gpx;
 pub mod lidar;
