@@ -818,7 +818,7 @@ class Frame:
         """Return the bytes as stored."""
 
     def image(self) -> NDArray[np.uint8]:
-        """Decode the picture.
+        """Decode the picture of a camera, or a mask.
 
         Returns
         -------
@@ -832,7 +832,22 @@ class Frame:
             Where its bytes are missing or do not decode.
         """
 
-    def depth(self) -> NDArray[np.float32]: ...
+    def depth(self) -> NDArray[np.float32]:
+        """Decode a depth picture.
+
+        Returns
+        -------
+        Metres along the camera's z axis, of a panorama along the ray, shape (H, W), float32; NaN where nothing was
+        measured.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is no depth picture.
+        DamagedError
+            Where its bytes are missing or do not decode.
+        """
+
     def thumbnail(self, width: int = 256) -> builtins.bytes:
         """Make a small picture.
 

@@ -8,6 +8,7 @@ mod batch;
 mod order;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -167,11 +168,10 @@ impl Loader {
                 return Ok(None);
             };
             let made = match self.ahead.take().filter(|ahead| ahead.position == self.position) {
-                // The sender is gone without an answer only where making it panicked: then it does so here, too.
                 Some(ahead) => ahead.made.recv().unwrap_or_else(|_| self.recipe.make(&self.data, &mine)),
                 None => self.recipe.make(&self.data, &mine),
             }?;
-            self.position += self.step();
+            self.position = (self.position + self.step()).min(self.rows.len());
             self.skipped.extend(made.skipped);
             self.look_ahead();
             if !made.batch.samples.is_empty() {
@@ -213,8 +213,11 @@ impl Loader {
         let (sender, made) = sync_channel(1);
         let (data, recipe) = (Arc::clone(&self.data), Arc::clone(&self.recipe));
         rayon::spawn(move || {
-            // Nobody waits for it where the loader was moved or dropped meanwhile.
-            let _ = sender.send(recipe.make(&data, &mine));
+            // A panic would end the program here; the one who waits makes the batch again and sees it.
+            if let Ok(made) = catch_unwind(AssertUnwindSafe(|| recipe.make(&data, &mine))) {
+                // Nobody waits for it where the loader was moved or dropped meanwhile.
+                let _ = sender.send(made);
+            }
         });
         self.ahead = Some(Ahead { position, made });
     }

@@ -145,6 +145,18 @@ def test_a_loader_goes_on_exactly_also_with_other_ranks(ds: wl.Dataset) -> None:
     assert {rank.epoch for rank in ranks} == {2}
 
 
+def test_a_state_at_the_end_of_an_epoch_is_that_of_its_end(ds: wl.Dataset) -> None:
+    loader = ds[:5].loader(4, **BARE)
+    taken = [next(loader) for _ in range(2)]
+    state = loader.state_dict()
+    assert [len(b["sample_id"]) for b in taken] == [4, 1]
+    assert (state["epoch"], state["position"]) == (0, 5)
+    again = ds[:5].loader(3, **BARE)
+    again.load_state_dict(state)
+    assert ids(again) == ids(loader) == []
+    assert ids(again) == ids(loader) != []
+
+
 def test_the_state_of_other_samples_is_refused(ds: wl.Dataset) -> None:
     state = ds.loader(2, **BARE).state_dict()
     with pytest.raises(wl.ConfigError, match="other samples"):
