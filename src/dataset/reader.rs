@@ -380,30 +380,26 @@ impl Indexed {
     }
 }
 
-/// A value that is made when first asked for, once, unless making it fails.
+/// A value that is made when first asked for, unless making it fails.
+///
+/// No lock is held meanwhile: making it may use a pool of threads, and one of them that waits there takes on other work,
+/// which may ask for the same value. Two threads that ask at once may both make it; the first one's stays.
 #[derive(Debug)]
-struct Late<T> {
-    value: OnceLock<T>,
-    making: Mutex<()>,
-}
+struct Late<T>(OnceLock<T>);
 
 impl<T> Default for Late<T> {
     fn default() -> Late<T> {
-        Late { value: OnceLock::new(), making: Mutex::new(()) }
+        Late(OnceLock::new())
     }
 }
 
 impl<T> Late<T> {
     fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-        if let Some(value) = self.value.get() {
-            return Ok(value);
-        }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = self.value.get() {
+        if let Some(value) = self.0.get() {
             return Ok(value);
         }
         let value = make()?;
-        Ok(self.value.get_or_init(|| value))
+        Ok(self.0.get_or_init(|| value))
     }
 }
 

@@ -88,6 +88,12 @@ impl Recipe {
                 wanted.clone()
             }
         };
+        // What all batches need is read now, once, rather than by each thread that finds it missing.
+        data.frames()?;
+        if config.with_bev {
+            data.map_index()?;
+            data.poses()?;
+        }
         let poses = data.samples().column("poses").and_then(|c| c.list());
         let poses = poses.expect("the schema was checked when the table was read");
         let lengths = poses.lst_lengths();
