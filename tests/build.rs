@@ -152,3 +152,79 @@ fn an_overwrite_killed_at_any_instant_leaves_the_old_or_the_new_data_set() {
     must(build(&config, &out, &["--overwrite"]));
     assert_eq!(tree(&out), new);
 }
+
+/// A tile whose pixels say where they are.
+fn coded_tile(x: u32, y: u32) -> Vec<u8> {
+    let picture =
+        image::RgbImage::from_fn(256, 256, |c, r| image::Rgb([c as u8, r as u8, (x % 8 + 8 * (y % 8)) as u8]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("encoded");
+    bytes.into_inner()
+}
+
+#[test]
+fn tiles_around_the_path_are_copied_as_they_are_and_sampled_where_the_cells_lie() {
+    use worldloom::coord::tile::{Tile, level_pixel};
+    use worldloom::dataset::{Dataset, IMAGERY};
+    use worldloom::render::BevGrid;
+    use worldloom::source::map::pmtiles::Archive;
+
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = small_world(folder.path(), 1);
+    let mut text = fs::read_to_string(&config).expect("written");
+    text += "\n[[map]]\npath = \"xyz\"\nlicense = \"CC-BY-4.0\"\nattribution = \"© flyers\"\n";
+    fs::write(&config, text).expect("writable");
+    // The drive goes 40 m north from here; zoom 18 is what cells of half a metre need, 19 is too fine.
+    let start = Tile::of(127.1110, 37.3942, 18);
+    let mut written = std::collections::BTreeMap::new();
+    for (dx, dy) in (-4..=4_i64).flat_map(|dx| (-4..=4_i64).map(move |dy| (dx, dy))) {
+        let (x, y) = ((i64::from(start.x) + dx) as u32, (i64::from(start.y) + dy) as u32);
+        let at = folder.path().join(format!("xyz/18/{x}"));
+        fs::create_dir_all(&at).expect("writable");
+        let bytes = if (dx, dy) == (1, 0) { b"no picture".to_vec() } else { coded_tile(x, y) };
+        fs::write(at.join(format!("{y}.png")), &bytes).expect("writable");
+        written.insert((x, y), bytes);
+    }
+    let fine = folder.path().join(format!("xyz/19/{}", start.x * 2));
+    fs::create_dir_all(&fine).expect("writable");
+    fs::write(fine.join(format!("{}.png", start.y * 2)), coded_tile(0, 0)).expect("writable");
+
+    let out = folder.path().join("out");
+    let (code, stdout, stderr) = build(&config, &out, &[]);
+    assert_eq!(code, 3, "{stdout} {stderr}");
+    assert!(stdout.contains(&format!("xyz/18/{}/{}", start.x + 1, start.y)), "the damaged tile is named: {stdout}");
+    let again = folder.path().join("again");
+    assert_eq!(build(&config, &again, &["--threads", "1"]).0, 3);
+    assert_eq!(tree(&out), tree(&again));
+
+    let archive = Archive::open(&out.join(IMAGERY), 1 << 24).expect("an archive");
+    assert_eq!(archive.attribution(), Some("© flyers"));
+    assert_eq!(archive.levels().keys().copied().collect::<Vec<_>>(), [18]);
+    let copied = &archive.levels()[&18];
+    // 71 m of raster and 100 m of margin reach over the next tile of 121 m, and not over four.
+    assert!(copied.contains(&(start.x - 1, start.y)) && !copied.contains(&(start.x - 4, start.y)), "{copied:?}");
+    for &(x, y) in copied {
+        assert_eq!(archive.bytes_of(18, x, y).expect("read").as_ref(), written.get(&(x, y)), "{x} {y}");
+    }
+
+    let dataset = Dataset::open(&out).expect("a data set");
+    assert_eq!(dataset.manifest().counts["map/imagery"], copied.len() as u64);
+    assert!(dataset.manifest().files.iter().any(|f| f.path == IMAGERY));
+    let sample = dataset.sample(0).expect("a sample");
+    let raster = dataset.bev_image(&sample).expect("sampled").expect("imagery");
+    assert_eq!(raster.dim(), (200, 200, 3));
+    let track = dataset.track(&sample.recording_id).expect("a track");
+    let bev = dataset.sample_config(&sample.recording_id).expect("a config").bev;
+    let grid = BevGrid::new(&track.frame, &dataset.ego_pose(&sample).expect("a pose"), &bev).expect("a grid");
+    for (row, column) in [(100, 100), (0, 0), (37, 150), (199, 60)] {
+        let place = grid.place(row as f64, column as f64);
+        let (px, py) = level_pixel(place.lon_deg, place.lat_deg, 18, 256);
+        let tile = Tile::of(place.lon_deg, place.lat_deg, 18);
+        let got = [0, 1, 2].map(|channel| f64::from(raster[[row, column, channel]]));
+        let (x, y) = (px.rem_euclid(256.0), py.rem_euclid(256.0));
+        if x < 255.0 && y < 255.0 {
+            assert!((got[0] - x).abs() <= 1.0 && (got[1] - y).abs() <= 1.0, "{row} {column}: {got:?}, not {x} {y}");
+            assert_eq!(got[2], f64::from(tile.x % 8 + 8 * (tile.y % 8)));
+        }
+    }
+}

@@ -15,7 +15,8 @@ use crate::record::{LAYERS, MapFeature, MapLayer};
 
 use super::Loaded;
 use super::hash::hash_sources;
-use super::plan::Plan;
+use super::imagery::copy_imagery;
+use super::plan::{Plan, sample_config};
 
 /// Metres around recordings that maps are kept for, beside the reach of the BEV raster.
 const MARGIN_M: f64 = 100.0;
@@ -23,7 +24,7 @@ const MARGIN_M: f64 = 100.0;
 /// What the unit of maps tells the later phases.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MapFacts {
-    /// Features by layer.
+    /// Features by layer, and tiles of the imagery.
     pub counts: BTreeMap<String, u64>,
     /// Rows of the manifest.
     pub sources: Vec<SourceEntry>,
@@ -82,6 +83,10 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path) -> Result<(Vec<Path
         write_map(&path, &features)?;
         paths.push(path);
     }
+    if let Some(imagery) = copy_imagery(loaded, plan, data, &mut quarantine, &mut notes)? {
+        counts.insert("imagery".to_string(), imagery.tiles);
+        paths.push(imagery.path);
+    }
 
     let mut sources = Vec::new();
     let mut rows: Vec<SourceRow> = Vec::new();
@@ -108,6 +113,11 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path) -> Result<(Vec<Path
     Ok((paths, MapFacts { counts, sources, quarantine, notes }))
 }
 
+/// Metres around the positions of a config entry's recordings that its samples can show, with a margin.
+pub fn reach_m(loaded: &Loaded, entry: usize) -> f64 {
+    sample_config(loaded, entry).bev.reach_m() + MARGIN_M
+}
+
 /// Where maps are wanted: the boxes of all segments, grown by what a sample can show.
 struct Areas {
     whole: Option<BBox>,
@@ -126,9 +136,11 @@ impl RTreeObject for Area {
 
 impl Areas {
     fn of(loaded: &Loaded, plan: &Plan) -> Areas {
-        let [forward, left] = loaded.config.sample.bev.size_m;
-        let reach = 0.5 * forward.hypot(left) + MARGIN_M;
-        let boxes: Vec<BBox> = plan.sources.iter().flat_map(|s| &s.segments).map(|s| s.bounds.grown_m(reach)).collect();
+        let mut boxes: Vec<BBox> = Vec::new();
+        for source in &plan.sources {
+            let reach = reach_m(loaded, source.entry);
+            boxes.extend(source.segments.iter().map(|s| s.bounds.grown_m(reach)));
+        }
         let whole = boxes.iter().copied().reduce(|a, b| a.union(&b));
         Areas { whole, boxes: RTree::bulk_load(boxes.into_iter().map(Area).collect()) }
     }

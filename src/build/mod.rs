@@ -5,6 +5,7 @@ pub mod config;
 mod finish;
 mod frames;
 mod hash;
+mod imagery;
 mod load;
 mod maps;
 mod media;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::coord::BBox;
+use crate::coord::{BBox, Geodetic, LocalPlane};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{Recording, SourceFile};
 use crate::sample::{ChannelFilter, SampleConfig};
@@ -20,6 +20,9 @@ use super::config::{RecordingConfig, Use};
 
 /// Segments of this many sources at most share a unit.
 const SOURCES_PER_UNIT: usize = 256;
+
+/// Metres between the positions of a path that the plan keeps.
+const PATH_M: f64 = 25.0;
 
 /// What a build is going to do.
 pub struct Plan {
@@ -68,6 +71,8 @@ pub struct PlannedSegment {
     pub id: String,
     /// Where it has positions.
     pub bounds: BBox,
+    /// The way it went, `(lon, lat)` degrees, a position every [`PATH_M`] metres at most often.
+    pub path: Vec<(f64, f64)>,
     /// Bytes of its selected media.
     pub media_bytes: u64,
     /// Its selected observations.
@@ -282,6 +287,7 @@ fn survey(
                 segment,
                 id: name.clone(),
                 bounds,
+                path: path_of(&part),
                 media_bytes: media().map(|f| f.size).sum(),
                 frames: media().count() as u64,
             });
@@ -289,6 +295,29 @@ fn survey(
     }
     let files = source.files().to_vec();
     Ok(PlannedSource { entry, label: label.to_string(), path: path.to_path_buf(), license, files, segments })
+}
+
+/// The positions that a recording's trajectory is made of, thinned.
+fn path_of(recording: &Recording) -> Vec<(f64, f64)> {
+    let poses: Vec<Geodetic> = recording.poses.iter().map(|p| p.place).collect();
+    let gnss = || recording.gnss.iter().map(|g| g.place).collect::<Vec<_>>();
+    let tags = || recording.frames.iter().filter_map(|f| f.geotag.map(|g| g.place)).collect::<Vec<_>>();
+    let all = Some(poses).filter(|p| !p.is_empty()).or_else(|| Some(gnss()).filter(|g| !g.is_empty()));
+    let mut path: Vec<(f64, f64)> = Vec::new();
+    let mut skipped = None;
+    for place in all.unwrap_or_else(tags).into_iter().filter(Geodetic::is_valid) {
+        let (lon, lat) = (place.lon_deg, place.lat_deg);
+        let far = path.last().is_none_or(|&(last_lon, last_lat)| {
+            let (x, y) = LocalPlane::at(last_lon, last_lat).to_m(lon, lat);
+            libm::hypot(x, y) >= PATH_M
+        });
+        skipped = if far { None } else { Some((lon, lat)) };
+        if far {
+            path.push((lon, lat));
+        }
+    }
+    path.extend(skipped);
+    path
 }
 
 /// The box around a recording's positions.
@@ -410,6 +439,7 @@ mod tests {
                 segment: i,
                 id: (*name).to_string(),
                 bounds,
+                path: Vec::new(),
                 media_bytes: bytes,
                 frames: 0,
             })

@@ -135,9 +135,11 @@ impl Work<'_> {
     /// The receipt of the maps; `None` where another worker has them to do.
     fn phase_0(&self, units: Option<(usize, usize)>) -> Result<Option<Receipt>> {
         let files: Vec<&SourceFile> = self.plan.maps.iter().flat_map(|m| m.source.files()).collect();
-        let areas: Vec<_> = self.plan.sources.iter().flat_map(|s| &s.segments).map(|s| s.bounds).collect();
+        let areas: Vec<_> =
+            self.plan.sources.iter().flat_map(|s| &s.segments).map(|s| json!([s.bounds, s.path])).collect();
         let config = &self.loaded.config;
-        let inputs = self.inputs(&json!([config.map, config.sample.bev, areas]), &files)?;
+        let bevs: Vec<_> = (0..config.recording.len()).map(|entry| sample_config(self.loaded, entry).bev).collect();
+        let inputs = self.inputs(&json!([config.map, bevs, areas]), &files)?;
         if let Some(receipt) = self.staging.receipt(MAPS, &inputs)? {
             return Ok(Some(receipt));
         }

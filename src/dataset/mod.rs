@@ -23,3 +23,4 @@ pub mod where_expr;
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
 pub use query::Query;
 pub use reader::{Dataset, Media, read_map};
+pub use scene::IMAGERY;

@@ -19,7 +19,7 @@ use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
 use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
-use crate::render::MapIndex;
+use crate::render::{Imagery, MapIndex};
 use crate::sample::{SampleConfig, SampleOverride, SampleRow};
 
 /// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
@@ -38,6 +38,7 @@ pub struct Dataset {
     recordings: Late<BTreeMap<String, RecordingRow>>,
     references: Late<Indexed>,
     map: Late<MapIndex>,
+    pub(super) imagery: Late<Option<Imagery>>,
     shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
 }
@@ -63,6 +64,7 @@ impl Dataset {
             recordings: Late::default(),
             references: Late::default(),
             map: Late::default(),
+            imagery: Late::default(),
             shards: Mutex::default(),
             tracks: Mutex::default(),
         })
@@ -385,7 +387,7 @@ impl Indexed {
 /// No lock is held meanwhile: making it may use a pool of threads, and one of them that waits there takes on other work,
 /// which may ask for the same value. Two threads that ask at once may both make it; the first one's stays.
 #[derive(Debug)]
-struct Late<T>(OnceLock<T>);
+pub(super) struct Late<T>(OnceLock<T>);
 
 impl<T> Default for Late<T> {
     fn default() -> Late<T> {
@@ -394,7 +396,7 @@ impl<T> Default for Late<T> {
 }
 
 impl<T> Late<T> {
-    fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    pub(super) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
         if let Some(value) = self.0.get() {
             return Ok(value);
         }

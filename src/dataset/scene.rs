@@ -6,8 +6,14 @@ use super::Dataset;
 use crate::coord::Pose;
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{State, Track};
-use crate::render::bev;
+use crate::render::{BevGrid, Imagery, bev};
 use crate::sample::SampleRow;
+use crate::source::map::pmtiles::Archive;
+
+/// The imagery of a data set, from its folder.
+pub const IMAGERY: &str = "map/imagery.pmtiles";
+/// Bytes that one of its tiles may inflate to.
+const MAX_TILE: u64 = 64 << 20;
 
 impl Dataset {
     /// The ego at a sample's anchor, `world_se3_ego` in the recording's ENU frame: between rows of `poses`, at `t0_ns`,
@@ -35,6 +41,26 @@ impl Dataset {
         let anchor = self.anchor(sample, &track)?;
         let config = self.sample_config(&sample.recording_id)?.bev;
         bev(self.map_index()?, &track.frame, &anchor.pose, &followed(&track, sample, &anchor), &config)
+    }
+
+    /// The imagery around a sample at the cells of its raster, shape `(H, W, 3)`, sRGB: as [`Imagery::bev`] samples it.
+    /// `None` where the data set has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`bev`](Dataset::bev); [`ErrorKind::Damaged`] where the archive or a tile cannot be read.
+    pub fn bev_image(&self, sample: &SampleRow) -> Result<Option<Array3<u8>>> {
+        let path = self.dir().join(IMAGERY);
+        let damaged = |e: crate::Error| ErrorKind::Damaged(e.to_string()).in_file(&path);
+        let open = || match path.is_file() {
+            true => Imagery::new(Box::new(Archive::open(&path, MAX_TILE)?)),
+            false => Ok(None),
+        };
+        let Some(imagery) = self.imagery.get(open).map_err(damaged)? else { return Ok(None) };
+        let track = self.track(&sample.recording_id)?;
+        let config = self.sample_config(&sample.recording_id)?.bev;
+        let grid = BevGrid::new(&track.frame, &self.anchor(sample, &track)?.pose, &config)?;
+        imagery.bev(&grid).map(Some).map_err(damaged)
     }
 
     fn anchor(&self, sample: &SampleRow, track: &Track) -> Result<State> {

@@ -61,6 +61,11 @@ impl BevGrid {
         (self.rows, self.columns)
     }
 
+    /// Side of a cell, metres.
+    pub fn resolution_m(&self) -> f64 {
+        self.resolution_m
+    }
+
     /// A box in degrees around all cells.
     pub fn window(&self) -> BBox {
         self.window

@@ -2,10 +2,12 @@
 
 mod bev;
 mod config;
+pub mod imagery;
 mod map_index;
 mod stencil;
 pub mod text;
 
 pub use bev::{BevGrid, bev};
 pub use config::BevConfig;
+pub use imagery::Imagery;
 pub use map_index::{MapIndex, Nearest};
