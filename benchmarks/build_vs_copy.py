@@ -4,8 +4,8 @@
     python benchmarks/build_vs_copy.py [--binary target/release/worldloom] [--world samples/town]
 
 Makes worlds of 1, 4 and 16 times the drives of a generated world (hard copies under other names), builds each, and
-copies its recordings with `shutil.copytree` in the same run. Both read and write through the page cache. Prints frames a
-second for both, their ratio, and the peak resident memory of the build.
+copies its recordings with `shutil.copytree` in the same run. Both read and write through the page cache. Prints frames
+a second for both, their ratio, and the peak resident memory of the build.
 """
 
 import argparse

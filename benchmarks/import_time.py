@@ -3,8 +3,8 @@
 
     python benchmarks/import_time.py
 
-Each import runs in a fresh interpreter, eleven times, warm; medians are printed. The interpreter's own start is measured
-beside them and taken off.
+Each import runs in a fresh interpreter, eleven times, warm; medians are printed. The interpreter's own start is
+measured beside them and taken off.
 """
 
 import importlib.util

@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SPLITS = {"train": "#3b6fb6", "val": "#d9822b", "test": "#a53f97", "buffer": "#9a9a9a", "none": "#3b6fb6"}
+SPLITS = {"train": "#2f6fa8", "val": "#d18416", "test": "#a33a68", "buffer": "#969692", "none": "#56685c"}
+PAST, FUTURE = "#2661a6", "#d65c18"
+# From the lowest to what is painted last.
 LAYERS = {
-    "drivable": (96, 96, 104),
-    "sidewalk": (196, 190, 178),
-    "crossing": (240, 226, 120),
-    "vegetation": (112, 168, 104),
-    "water": (104, 156, 206),
-    "building": (168, 124, 104),
+    "water": (190, 215, 230),
+    "vegetation": (209, 224, 198),
+    "sidewalk": (231, 222, 206),
+    "drivable": (190, 188, 184),
+    "route": (164, 184, 214),
+    "crossing": (245, 224, 158),
+    "building": (214, 199, 187),
     "lane_divider": (255, 255, 255),
-    "stop_line": (255, 120, 120),
-    "route": (80, 132, 226),
+    "stop_line": (196, 70, 62),
 }
 OTHER_LAYER = (150, 110, 190)
-GROUND = (236, 233, 226)
+GROUND = (251, 250, 247)
 DOTS = 3000
 PICTURES = 6
 MAP_WIDTH = 360
@@ -150,7 +152,7 @@ def _bird(one: Sample) -> str:
     points = [f"{width / 2 - y / resolution:.1f},{height / 2 - x / resolution:.1f}" for x, y in one.poses[:, :2]]
     now = one.anchor_tick
     lines = ""
-    for some, stroke in ((points[: now + 1], "#222"), (points[now:], "#e0402c")):
+    for some, stroke in ((points[: now + 1], PAST), (points[now:], FUTURE)):
         lines += f"<polyline points='{' '.join(some)}' fill='none' stroke='{stroke}' stroke-width='1.5'/>"
     box = f"width='{MAP_WIDTH}' viewBox='0 0 {width} {height}'"
     image = f"<image href='{_uri('png', picture)}' width='{width}' height='{height}'/>"

@@ -214,14 +214,19 @@ impl Dataset {
         Ok(tracks.entry(recording_id.to_string()).or_insert(track).clone())
     }
 
-    /// The references of a sample, in the order of the table.
+    /// The references of a sample, in the order of the table; none where the data set was built without.
     ///
     /// # Errors
     ///
     /// As [`frames`](Dataset::frames).
     pub fn references(&self, sample_id: &str) -> Result<Vec<ReferenceRow>> {
         let references = self.references.get(|| {
-            let table = load(&self.dir, "references", tables::references_table(&[]))?;
+            let empty = tables::references_table(&[]);
+            let path = self.dir.join("references");
+            let table = match path.is_dir() {
+                true => load(&self.dir, "references", empty)?,
+                false => Table { path, rows: empty.expect("our own tables can be built without rows") },
+            };
             Ok(Indexed::new(table, "sample_id"))
         })?;
         references.of(sample_id).iter().map(|&i| references.table.row(i, decode::reference)).collect()

@@ -29,9 +29,10 @@ def frames(built: Path) -> dict[str, dict[str, Any]]:
     return {row["frame_id"]: row for row in rows(built, "frames")}
 
 
-def test_samples_are_the_rows_in_order(ds: wl.Dataset, stored: list[dict[str, Any]]) -> None:
+def test_samples_are_the_rows_in_order(built: Path, ds: wl.Dataset, stored: list[dict[str, Any]]) -> None:
     assert len(ds) == len(stored) > 0
     assert [s.id for s in ds] == [row["sample_id"] for row in stored]
+    references = rows(built, "references")
     for i in (0, len(ds) // 2, -1):
         sample, row = ds[i], stored[i]
         for name in ("recording_id", "t0_ns", "s0_m", "split", "lon", "lat", "height_m", "heading_deg", "h3"):
@@ -50,6 +51,7 @@ def test_samples_are_the_rows_in_order(ds: wl.Dataset, stored: list[dict[str, An
         keys = ("lang", "task", "question", "text", "evidence")
         assert captions == [tuple(c[k] for k in keys) for c in row["captions"] or []]
         assert sample.path.shape[1] == 2
+        assert [r.role for r in sample.references] == [r["role"] for r in references if r["sample_id"] == sample.id]
         assert row["bbox"]["xmin"] == sample.path[:, 0].min()
 
 
