@@ -9,6 +9,7 @@ mod context;
 mod probe;
 mod query;
 mod schema;
+mod stats;
 mod synth;
 mod text;
 
@@ -38,6 +39,7 @@ enum Command {
     Probe(probe::ProbeArgs),
     Synth(synth::SynthArgs),
     Query(query::QueryArgs),
+    Stats(stats::StatsArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -79,6 +81,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Probe(args) => probe::run(ctx, &args, out),
         Command::Synth(args) => synth::run(ctx, &args, out),
         Command::Query(args) => query::run(ctx, &args, out),
+        Command::Stats(args) => stats::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

@@ -83,6 +83,14 @@ pub fn write_table(mut columns: Vec<Column>, width: Option<usize>, out: &mut dyn
     Ok(())
 }
 
+/// A bar of up to 40 letters for `count` of at most `most`; at least a sliver where there is one.
+pub fn bar(count: u64, most: u64) -> String {
+    let eighths = if most == 0 { 0 } else { (count as f64 / most as f64 * 320.0).round() as usize };
+    let eighths = eighths.max(usize::from(count > 0));
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{rest}", "█".repeat(eighths / 8))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +126,11 @@ mod tests {
         assert_eq!(table(Some(24))[1], "a1    9.5  판교역로 12…");
         assert!(table(Some(16)).iter().all(|line| measure_text_width(line) <= 16));
         assert!(table(Some(1)).len() == 3);
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_never_empty_for_something() {
+        assert_eq!((bar(0, 9), bar(9, 9), bar(0, 0)), (String::new(), "█".repeat(40), String::new()));
+        assert_eq!((bar(1, 1_000_000), bar(3, 16)), ("▏".to_string(), format!("{}▌", "█".repeat(7))));
     }
 }

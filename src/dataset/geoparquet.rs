@@ -112,6 +112,24 @@ pub fn read(path: &Path) -> Result<DataFrame> {
     }
 }
 
+/// Rows of each row group of a Parquet file, from its footer.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn row_groups(path: &Path) -> Result<Vec<usize>> {
+    let file = File::open(path).map_err(|e| ErrorKind::io("open", e).in_file(path))?;
+    let groups = std::panic::catch_unwind(move || {
+        let mut reader = ParquetReader::new(file);
+        reader.get_metadata().map(|footer| footer.row_groups.iter().map(|group| group.num_rows()).collect())
+    });
+    match groups {
+        Ok(Ok(groups)) => Ok(groups),
+        Ok(Err(e)) => Err(ErrorKind::Damaged(format!("not a readable Parquet file ({e})")).in_file(path)),
+        Err(_) => Err(ErrorKind::Damaged("not a readable Parquet file".to_string()).in_file(path)),
+    }
+}
+
 fn decode(bytes: Vec<u8>) -> PolarsResult<DataFrame> {
     let mut table = ParquetReader::new(Cursor::new(bytes)).finish()?;
     table.rechunk_mut();

@@ -8,6 +8,7 @@ mod decode;
 #[cfg(test)]
 mod fixture;
 pub mod geoparquet;
+pub mod histogram;
 pub mod manifest;
 mod media;
 pub mod query;
@@ -16,6 +17,7 @@ pub mod rows;
 mod scene;
 pub mod shard;
 pub mod split;
+pub mod stats;
 pub mod tables;
 pub mod unit;
 pub mod where_expr;
