@@ -574,6 +574,19 @@ class Sample:
     def bev_resolution_m(self) -> float:
         """Side of a cell of `bev`, metres."""
 
+    def bev_image(self) -> NDArray[np.uint8] | None:
+        """Sample the imagery around the ego where the cells of `bev` lie.
+
+        Returns
+        -------
+        RGB, shape (H, W, 3), uint8; 0 where the imagery has no tile. ``None`` where the data set has no imagery.
+
+        Raises
+        ------
+        DamagedError
+            Where the imagery or the poses cannot be read.
+        """
+
     def bev(self) -> NDArray[np.uint8]:
         """Draw the map around the ego at the anchor as a bird's-eye raster.
 

@@ -211,6 +211,20 @@ impl Sample {
         Ok(py.detach(|| self.data.bev(&self.row))?.into_pyarray(py))
     }
 
+    /// Sample the imagery around the ego where the cells of `bev` lie.
+    ///
+    /// Returns
+    /// -------
+    /// RGB, shape (H, W, 3), uint8; 0 where the imagery has no tile. ``None`` where the data set has no imagery.
+    ///
+    /// Raises
+    /// ------
+    /// DamagedError
+    ///     Where the imagery or the poses cannot be read.
+    fn bev_image<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray3<u8>>>> {
+        Ok(py.detach(|| self.data.bev_image(&self.row))?.map(|picture| picture.into_pyarray(py)))
+    }
+
     fn _repr_html_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("worldloom._html")?.call_method1("sample", (slf,))
     }

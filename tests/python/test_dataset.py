@@ -251,6 +251,15 @@ def test_map_and_recordings(built: Path, ds: wl.Dataset) -> None:
     assert ds.manifest["counts"]["samples"] == len(ds)
 
 
+def test_imagery_lies_where_the_raster_does(built: Path, ds: wl.Dataset) -> None:
+    sample = ds[0]
+    height, width = sample.bev().shape[1:]
+    picture = sample.bev_image()
+    assert (picture is not None) == (built / "map/imagery.pmtiles").exists()
+    if picture is not None:
+        assert (picture.shape, picture.dtype) == ((height, width, 3), np.uint8)
+
+
 def test_damage_is_named_and_nothing_crashes(built: Path, tmp_path: Path) -> None:
     import shutil
 
