@@ -3,10 +3,12 @@
 use ndarray::Array3;
 
 use super::Dataset;
-use crate::coord::Pose;
+use super::rows::FrameRow;
+use crate::coord::{Camera, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{State, Track};
-use crate::render::{BevGrid, Imagery, bev};
+use crate::record::Modality;
+use crate::render::{BevGrid, Imagery, ViewLine, bev, map_view};
 use crate::sample::SampleRow;
 use crate::source::map::pmtiles::Archive;
 
@@ -63,6 +65,34 @@ impl Dataset {
         imagery.bev(&grid).map(Some).map_err(damaged)
     }
 
+    /// The map in a camera's picture: lines of the features around the ego, as [`map_view`] draws them, as far as the
+    /// corners of the recording's raster. `None` where the camera is not calibrated or has no pose.
+    ///
+    /// # Errors
+    ///
+    /// As [`track`](Dataset::track), [`sample_config`](Dataset::sample_config) and [`map_index`](Dataset::map_index);
+    /// [`ErrorKind::Damaged`] for a calibration that is no camera.
+    pub fn map_view(&self, frame: &FrameRow) -> Result<Option<Vec<ViewLine<'_>>>> {
+        let sensors = &self.recording(&frame.recording_id)?.sensors;
+        let sensor = sensors.iter().find(|s| s.channel == frame.channel && s.modality == Some(Modality::Camera));
+        let (Some(intrinsics), Some(pose)) = (sensor.and_then(|s| s.camera.as_ref()), frame.pose) else {
+            return Ok(None);
+        };
+        let damaged = |reason: String| ErrorKind::Damaged(reason).in_file(self.dir());
+        let camera = Camera::new(intrinsics).map_err(|e| damaged(format!("camera `{}`: {e}", frame.channel)))?;
+        let [x, y, z, q @ ..] = pose;
+        let world_se3_camera = Pose::from_wxyz([x, y, z], q)
+            .ok_or_else(|| damaged(format!("the pose of frame `{}` is none", frame.frame_id)))?;
+        let track = self.track(&frame.recording_id)?;
+        let state = match frame.t_ns.filter(|_| track.timed) {
+            Some(t_ns) => track.at_time(t_ns),
+            None => frame.s_m.and_then(|s_m| track.at_distance(s_m)),
+        };
+        let Some(ego) = state.map(|s| s.pose) else { return Ok(None) };
+        let reach_m = self.sample_config(&frame.recording_id)?.bev.reach_m();
+        Ok(Some(map_view(self.map_index()?, &track.frame, &ego, &world_se3_camera, &camera, reach_m)))
+    }
+
     fn anchor(&self, sample: &SampleRow, track: &Track) -> Result<State> {
         let state = match (sample.t0_ns, track.timed) {
             (Some(t0), true) => track.at_time(t0),
@@ -88,6 +118,19 @@ fn followed<'a>(track: &'a Track, sample: &SampleRow, anchor: &State) -> Vec<&'a
 mod tests {
     use super::super::fixture;
     use super::*;
+
+    #[test]
+    fn a_picture_with_a_pose_has_a_view_of_the_map() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fixture::write(dir.path(), &fixture::samples());
+        let dataset = Dataset::open(dir.path()).expect("a data set");
+        let posed = dataset.frame("a/front/0").expect("read");
+        let lines = dataset.map_view(&posed).expect("drawn").expect("a view");
+        // The house is ahead on the left, without a height; the road is no line of the view.
+        assert!(!lines.is_empty() && lines.iter().all(|l| l.feature.id == "way/2"), "{lines:?}");
+        assert!(lines.iter().flat_map(|l| &l.points).all(|p| p[0] < 0.5 && p[2] > 10.0), "{lines:?}");
+        assert!(dataset.map_view(&dataset.frame("b/front/0").expect("read")).expect("no error").is_none());
+    }
 
     #[test]
     fn the_raster_shows_the_map_from_where_the_ego_is() {

@@ -6,8 +6,11 @@ pub mod imagery;
 mod map_index;
 mod stencil;
 pub mod text;
+mod trace;
+mod view;
 
 pub use bev::{BevGrid, bev};
 pub use config::BevConfig;
 pub use imagery::Imagery;
 pub use map_index::{MapIndex, Nearest};
+pub use view::{ViewLine, map_view};
