@@ -113,10 +113,8 @@ impl<'a> Tracer<'a> {
 
     /// Whether both pixels are beyond the same side of the picture.
     fn beyond(&self, p: Seen, q: Seen) -> bool {
-        let [right, bottom] = self.size();
-        let both = |out: fn(f64, f64) -> bool, axis: usize, at: f64| out(p[axis], at) && out(q[axis], at);
-        let (low, high): (fn(f64, f64) -> bool, fn(f64, f64) -> bool) = (|v, at| v < at, |v, at| v > at);
-        both(low, 0, -0.5) || both(low, 1, -0.5) || both(high, 0, right) || both(high, 1, bottom)
+        let mut sides = self.size().into_iter().enumerate();
+        sides.any(|(axis, high)| p[axis].max(q[axis]) < -0.5 || p[axis].min(q[axis]) > high)
     }
 
     /// The picture's right and lower border.
