@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,33 @@ def test_a_loader_goes_on_exactly_also_with_other_ranks(ds: wl.Dataset) -> None:
     rest = [i for rank in ranks for i in ids(rank)]
     assert sorted(taken + rest) == sorted(everything)
     assert {rank.epoch for rank in ranks} == {2}
+
+
+@pytest.mark.parametrize("draw", range(40))
+def test_any_run_may_be_cut_and_go_on_in_any_way(ds: wl.Dataset, draw: int) -> None:
+    dice = random.Random(draw)
+    part = ds[: dice.randint(1, min(len(ds), 40))]
+    seed, whole = dice.randrange(1000), []
+    for epoch in range(2):
+        loader = part.loader(7, seed=seed, **BARE)
+        loader.load_state_dict({**loader.state_dict(), "epoch": epoch})
+        whole.append(ids(loader))
+    state, taken = part.loader(1, seed=seed, **BARE).state_dict(), []
+    while state["epoch"] < 2:
+        batch, world = dice.randint(1, 5), dice.randint(1, 4)
+        ranks = [part.loader(batch, rank=r, world_size=world, **BARE) for r in range(world)]
+        for rank in ranks:
+            rank.load_state_dict(state)
+        for _ in range(dice.randint(1, 4)):
+            epoch = ranks[0].epoch
+            step = [next(rank, {"sample_id": []})["sample_id"] for rank in ranks]
+            taken += [i for row in itertools.zip_longest(*step) for i in row if i is not None]
+            if any(rank.epoch != epoch for rank in ranks):
+                # A rank without a sample in the last step has ended the epoch; the others end it by asking once more.
+                assert all(next(rank, None) is None for rank in ranks if rank.epoch == epoch)
+                break
+        state = ranks[0].state_dict()
+    assert taken == whole[0] + whole[1]
 
 
 def test_a_state_at_the_end_of_an_epoch_is_that_of_its_end(ds: wl.Dataset) -> None:
