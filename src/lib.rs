@@ -2,7 +2,7 @@
 //! for world models in driving and robotics.
 //!
 //! The layers, each using only those above it (a test holds the direction): [`coord`] and [`time`]; [`record`];
-//! [`source`]; [`fuse`] and [`render`]; [`sample`] and [`privacy`]; [`dataset`]; [`loader`]; [`build`]; [`cli`].
+//! [`source`]; [`fuse`] and [`render`]; [`sample`] and [`privacy`]; [`dataset`]; [`loader`] and [`show`]; [`build`]; [`cli`].
 //! `docs/architecture.md` walks an item through them.
 
 pub mod coord;
@@ -21,6 +21,7 @@ pub mod sample;
 
 pub mod dataset;
 pub mod loader;
+pub mod show;
 
 pub mod build;
 pub mod cli;

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u32, &[&str])] = &[
     ("dataset", 6, &[]),
     ("loader", 7, &[]),
     ("export", 7, &[]),
+    ("show", 7, &[]),
     ("build", 8, &[]),
     ("cli", 9, &[]),
     ("python", 9, &["cli"]),

@@ -9,6 +9,7 @@ mod context;
 mod probe;
 mod query;
 mod schema;
+mod show;
 mod stats;
 mod synth;
 mod text;
@@ -40,6 +41,7 @@ enum Command {
     Synth(synth::SynthArgs),
     Query(query::QueryArgs),
     Stats(stats::StatsArgs),
+    Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -82,6 +84,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Synth(args) => synth::run(ctx, &args, out),
         Command::Query(args) => query::run(ctx, &args, out),
         Command::Stats(args) => stats::run(ctx, &args, out),
+        Command::Show(args) => show::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

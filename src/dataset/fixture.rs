@@ -17,10 +17,10 @@ use crate::record::{CameraIntrinsics, CameraModelKind, MapAttributes, MapFeature
 use crate::sample::{Caption, PrivacyState, SampleFrame, SampleRow, Split};
 
 /// Pangyo, where the town lies.
-pub(super) const ORIGIN: Geodetic = Geodetic::new(127.1112, 37.3947, 50.0);
+pub(crate) const ORIGIN: Geodetic = Geodetic::new(127.1112, 37.3947, 50.0);
 
 /// A sample of `recording` on a straight way east, `n` metres north and `e` east of the origin.
-pub(super) fn sample(id: &str, recording: &str, e: f64, n: f64, full: bool) -> SampleRow {
+pub(crate) fn sample(id: &str, recording: &str, e: f64, n: f64, full: bool) -> SampleRow {
     let frame = EnuFrame::new(ORIGIN);
     let at = |dx: f64| frame.to_geodetic(Vector3::new(e + dx, n, 0.0));
     let path = [-5.0, 0.0, 15.0].map(|dx| (at(dx).lon_deg, at(dx).lat_deg)).to_vec();
@@ -90,7 +90,7 @@ pub(super) fn sample(id: &str, recording: &str, e: f64, n: f64, full: bool) -> S
 }
 
 /// A frame whose bytes are `media`.
-pub(super) fn frame(id: &str, recording: &str, full: bool) -> FrameRow {
+pub(crate) fn frame(id: &str, recording: &str, full: bool) -> FrameRow {
     FrameRow {
         frame_id: id.to_string(),
         recording_id: recording.to_string(),
@@ -121,7 +121,7 @@ pub(super) fn frame(id: &str, recording: &str, full: bool) -> FrameRow {
 }
 
 /// Poses of a recording that drives east at 10 m/s from the origin, a row each half second.
-pub(super) fn poses(recording: &str, timed: bool) -> Vec<PoseRow> {
+pub(crate) fn poses(recording: &str, timed: bool) -> Vec<PoseRow> {
     let frame = EnuFrame::new(ORIGIN);
     (0..60)
         .map(|k| {
@@ -151,7 +151,7 @@ pub(super) fn poses(recording: &str, timed: bool) -> Vec<PoseRow> {
 }
 
 /// A recording with a camera, an IMU and a microphone of unknown mount.
-pub(super) fn recording(id: &str, full: bool) -> RecordingRow {
+pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
     let mount = Pose::new(Vector3::new(1.5, 0.0, 1.4), UnitQuaternion::from_euler_angles(-1.57, 0.0, -1.57));
     let camera = CameraIntrinsics {
         model: CameraModelKind::Pinhole,
@@ -198,7 +198,7 @@ pub(super) fn recording(id: &str, full: bool) -> RecordingRow {
 }
 
 /// A road along the recording's path and a house beside it.
-pub(super) fn map() -> Vec<MapFeature> {
+pub(crate) fn map() -> Vec<MapFeature> {
     let frame = EnuFrame::new(ORIGIN);
     let at = |x: f64, y: f64| {
         let place = frame.to_geodetic(Vector3::new(x, y, 0.0));
@@ -234,7 +234,7 @@ pub(super) fn map() -> Vec<MapFeature> {
 }
 
 /// A reference of a sample.
-pub(super) fn reference(full: bool) -> ReferenceRow {
+pub(crate) fn reference(full: bool) -> ReferenceRow {
     ReferenceRow {
         sample_id: "s0".to_string(),
         frame_id: "b/front/0".to_string(),
@@ -251,7 +251,7 @@ pub(super) fn reference(full: bool) -> ReferenceRow {
 }
 
 /// A PNG of 2 × 1 pixels.
-pub(super) fn picture() -> Vec<u8> {
+pub(crate) fn picture() -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let image = image::RgbImage::from_raw(2, 1, vec![255, 0, 0, 0, 0, 255]).expect("six bytes are two pixels");
     image.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG in memory");
@@ -259,7 +259,7 @@ pub(super) fn picture() -> Vec<u8> {
 }
 
 /// Writes a whole data set with the samples given; recordings `a` (timed) and `b` (not).
-pub(super) fn write(dir: &Path, samples: &[SampleRow]) {
+pub(crate) fn write(dir: &Path, samples: &[SampleRow]) {
     for folder in ["samples", "frames", "poses", "recordings", "references", "sources", "map"] {
         std::fs::create_dir_all(dir.join(folder)).expect("a folder");
     }
@@ -301,7 +301,7 @@ pub(super) fn write(dir: &Path, samples: &[SampleRow]) {
 }
 
 /// Writes the manifest of what lies in `dir`.
-pub(super) fn list(dir: &Path, samples: &[SampleRow]) {
+pub(crate) fn list(dir: &Path, samples: &[SampleRow]) {
     let mut paths = Vec::new();
     for folder in std::fs::read_dir(dir).expect("a folder").flatten().filter(|f| f.path().is_dir()) {
         for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
@@ -343,7 +343,7 @@ pub(super) fn list(dir: &Path, samples: &[SampleRow]) {
 }
 
 /// The samples of the usual fixture: 40 along the road, a third of them bare.
-pub(super) fn samples() -> Vec<SampleRow> {
+pub(crate) fn samples() -> Vec<SampleRow> {
     (0..40)
         .map(|i| {
             let full = i % 3 > 0;

@@ -6,9 +6,10 @@ mod columns;
 mod config;
 mod decode;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod geoparquet;
 pub mod histogram;
+mod lookup;
 pub mod manifest;
 mod media;
 pub mod query;

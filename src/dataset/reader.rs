@@ -556,6 +556,16 @@ mod tests {
     }
 
     #[test]
+    fn workers_that_ask_for_the_same_table_at_once_all_get_it() {
+        use rayon::prelude::*;
+        for _ in 0..8 {
+            let (_dir, dataset) = written();
+            let all = (0..64).into_par_iter().map(|_| dataset.frame("a/front/0").map(|f| f.length));
+            assert!(all.all(|length| length.is_ok()));
+        }
+    }
+
+    #[test]
     fn a_garbled_or_missing_file_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = Dataset::open(dir.path()).expect_err("no data set");
