@@ -674,6 +674,26 @@ class Caption:
         """Ids of map features, each in some layer of the map."""
 
 @final
+class MapLine:
+    """A line of the map in a picture."""
+
+    @property
+    def layer(self) -> str:
+        """The map layer that it is of, e.g. ``"lane_divider"``."""
+
+    @property
+    def feature_id(self) -> str:
+        """The feature's id in that layer."""
+
+    @property
+    def feature_class(self) -> str:
+        """What the feature is, in the map's words, e.g. ``"zebra"``."""
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """Column and row in pixels, all on the picture, and distance from the camera in metres, shape (N, 3), N >= 2."""
+
+@final
 class Reference:
     """Street view of a sample's place, from another recording."""
 
@@ -859,6 +879,23 @@ class Frame:
             Where the frame is no depth picture.
         DamagedError
             Where its bytes are missing or do not decode.
+        """
+
+    def map_view(self) -> list[MapLine] | None:
+        """Project the map into the camera's picture.
+
+        Lane dividers, stop lines, outlines of drivable areas, crossings and buildings, poles of signs and signals, as far
+        from the ego as the corners of `Sample.bev`. The map is taken to lie on the plane that the ego stands on. Nothing
+        hides anything: that is for whoever draws, by distance.
+
+        Returns
+        -------
+        The lines, or ``None`` where the camera is not calibrated or its pose is unknown.
+
+        Raises
+        ------
+        ConfigError
+            Where the frame is not of a camera.
         """
 
     def thumbnail(self, width: int = 256) -> builtins.bytes:

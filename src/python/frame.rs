@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::error::argument;
+use super::map_line::MapLine;
 use super::values::matrix;
 use crate::dataset::Dataset;
 use crate::dataset::rows::FrameRow;
@@ -236,6 +237,26 @@ impl Frame {
         let picture = py.detach(|| self.data.image(row))?;
         let shape = [picture.height() as usize, picture.width() as usize, 3];
         PyArray1::from_vec(py, picture.into_raw()).reshape(shape)
+    }
+
+    /// Project the map into the camera's picture.
+    ///
+    /// Lane dividers, stop lines, outlines of drivable areas, crossings and buildings, poles of signs and signals, as far
+    /// from the ego as the corners of `Sample.bev`. The map is taken to lie on the plane that the ego stands on. Nothing
+    /// hides anything: that is for whoever draws, by distance.
+    ///
+    /// Returns
+    /// -------
+    /// The lines, or ``None`` where the camera is not calibrated or its pose is unknown.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     Where the frame is not of a camera.
+    fn map_view(&self, py: Python<'_>) -> PyResult<Option<Vec<MapLine>>> {
+        let row = self.of(&["camera"], "map view")?;
+        let lines = py.detach(|| self.data.map_view(row))?;
+        Ok(lines.map(|lines| lines.into_iter().map(MapLine::from).collect()))
     }
 
     /// Make a small picture.

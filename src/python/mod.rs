@@ -5,6 +5,7 @@ mod dataset;
 mod error;
 mod frame;
 mod loader;
+mod map_line;
 mod query;
 mod recording;
 mod sample;
@@ -23,6 +24,8 @@ mod native {
     use super::frame::Frame;
     #[pymodule_export]
     use super::loader::Loader;
+    #[pymodule_export]
+    use super::map_line::MapLine;
     #[pymodule_export]
     use super::recording::{Recording, Sensor};
     #[pymodule_export]

@@ -260,6 +260,49 @@ def test_imagery_lies_where_the_raster_does(built: Path, ds: wl.Dataset) -> None
         assert (picture.shape, picture.dtype) == ((height, width, 3), np.uint8)
 
 
+def test_the_map_is_seen_where_the_camera_sees_it(built: Path, pictured: wl.Dataset) -> None:
+    pyproj = pytest.importorskip("pyproj")
+    shapely = pytest.importorskip("shapely")
+    path = built / "map/lane_divider.parquet"
+    table = pq.read_table(path).to_pylist() if path.exists() else []
+    dividers = {row["feature_id"]: np.array(shapely.from_wkb(row["geometry"]).coords) for row in table}
+    seen = 0
+    for sample in pictured[::5]:
+        lon, lat, height = pictured.recordings[sample.recording_id].origin
+        steps = f"+step +proj=cart +step +proj=topocentric +lon_0={lon} +lat_0={lat} +h_0={height}"
+        enu = pyproj.Transformer.from_pipeline(f"+proj=pipeline {steps}")
+        for frame in (frames[0] for frames in sample.frames.values() if frames[0].model == "equirectangular"):
+            if frame.world_se3_sensor is None:
+                continue
+            for line in frame.map_view() or []:
+                u, v, distance = line.points.T
+                assert (u >= -0.5).all()
+                assert (u <= frame.width - 0.5).all()
+                assert (v <= frame.height - 0.5).all()
+                assert len(u) >= 2
+                if line.layer == "lane_divider":
+                    turn, rise = (
+                        (u + 0.5) / frame.width * 2 * np.pi - np.pi,
+                        np.pi / 2 - (v + 0.5) / frame.height * np.pi,
+                    )
+                    rays = np.stack([np.sin(turn) * np.cos(rise), -np.sin(rise), np.cos(turn) * np.cos(rise)], axis=1)
+                    points = rotated(frame.world_se3_sensor[3:], rays * distance[:, None])
+                    east_north = points[:, :2] + frame.world_se3_sensor[:2]
+                    there = dividers[line.feature_id]
+                    east, north, _ = enu.transform(*there.T, np.full(len(there), height))
+                    divider = shapely.LineString(np.stack([east, north], axis=1))
+                    assert shapely.distance(divider, shapely.points(east_north)).max() < 0.02
+                    seen += 1
+    assert seen > 0 or not dividers
+
+
+def rotated(wxyz: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors (N, 3) rotated by a unit quaternion."""
+    w, axis = wxyz[0], wxyz[1:]
+    turn = np.cross(axis, vectors)
+    return vectors + 2 * (w * turn + np.cross(axis, turn))
+
+
 def test_damage_is_named_and_nothing_crashes(built: Path, tmp_path: Path) -> None:
     import shutil
 
