@@ -30,6 +30,7 @@ from worldloom._native import (
     Reference,
     Sample,
     Sensor,
+    Sheet,
     Table,
     __version__,
     open,  # noqa: A004 (as gzip.open and others)
@@ -54,6 +55,7 @@ __all__ = [
     "Reference",
     "Sample",
     "Sensor",
+    "Sheet",
     "Table",
     "UnknownNameError",
     "UnsupportedError",

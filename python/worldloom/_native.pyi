@@ -587,6 +587,19 @@ class Sample:
             Where the imagery or the poses cannot be read.
         """
 
+    def show(self) -> Sheet:
+        """Draw the sample on one page: frames, map with the way driven, LiDAR, motion, texts, provenance.
+
+        Returns
+        -------
+        A sheet, which notebooks show and `Sheet.save` writes as a PNG file.
+
+        Raises
+        ------
+        DamagedError
+            Where a table or the map cannot be read; frames that cannot are in `Sheet.problems`.
+        """
+
     def bev(self) -> NDArray[np.uint8]:
         """Draw the map around the ego at the anchor as a bird's-eye raster.
 
@@ -648,6 +661,36 @@ class Sample:
     @property
     def sources(self) -> list[str]:
         """The sources that it was made of, by their path in the manifest."""
+
+@final
+class Sheet:
+    """A sample on one page: its frames over the ticks, the map with the way driven, LiDAR, motion, texts, provenance.
+
+    A notebook shows it where it is the last value of a cell.
+    """
+
+    @property
+    def problems(self) -> list[str]:
+        """What is there but could not be drawn, and why."""
+
+    def image(self) -> NDArray[np.uint8]:
+        """Return the picture: RGB, shape (H, W, 3), uint8."""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the picture as a PNG file.
+
+        Parameters
+        ----------
+        path
+            Where it goes; what lies there is replaced.
+
+        Raises
+        ------
+        FileAccessError
+            Where it cannot be written.
+        """
+
+    def _repr_png_(self) -> bytes: ...
 
 @final
 class Caption:

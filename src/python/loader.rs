@@ -6,8 +6,8 @@ use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::caption::Caption;
 use super::error::argument;
-use super::sample::Caption;
 use super::values::json_to_python;
 use crate::dataset::Dataset;
 use crate::loader::{self, Batch, LoaderConfig, LoaderState};

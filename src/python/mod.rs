@@ -1,6 +1,7 @@
 //! Layer 9: the native module of the Python package; one file a wrapped type, no logic of its own.
 
 mod build;
+mod caption;
 mod dataset;
 mod error;
 mod frame;
@@ -8,7 +9,9 @@ mod loader;
 mod map_line;
 mod query;
 mod recording;
+mod reference;
 mod sample;
+mod sheet;
 mod table;
 mod values;
 
@@ -18,6 +21,8 @@ mod values;
 mod native {
     #[pymodule_export]
     use super::build::{build, main, probe};
+    #[pymodule_export]
+    use super::caption::Caption;
     #[pymodule_export]
     use super::dataset::{Dataset, SampleIterator, open, reopen};
     #[pymodule_export]
@@ -29,7 +34,11 @@ mod native {
     #[pymodule_export]
     use super::recording::{Recording, Sensor};
     #[pymodule_export]
-    use super::sample::{Caption, Reference, Sample};
+    use super::reference::Reference;
+    #[pymodule_export]
+    use super::sample::Sample;
+    #[pymodule_export]
+    use super::sheet::Sheet;
     #[pymodule_export]
     use super::table::Table;
 

@@ -1,4 +1,4 @@
-//! [`Sample`], [`Caption`] and [`Reference`].
+//! [`Sample`].
 
 use std::sync::Arc;
 
@@ -6,11 +6,14 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::caption::Caption;
 use super::frame::Frame;
+use super::reference::Reference;
+use super::sheet::Sheet;
 use super::values::matrix;
 use crate::dataset::Dataset;
-use crate::dataset::rows::ReferenceRow;
-use crate::sample::{self, SampleRow};
+use crate::sample::SampleRow;
+use crate::show::sheet;
 
 /// A training sample: a window of T ticks along a drive or photo sequence.
 ///
@@ -178,7 +181,7 @@ impl Sample {
     #[getter]
     fn references(&self, py: Python<'_>) -> PyResult<Vec<Reference>> {
         let rows = py.detach(|| self.data.references(&self.row.sample_id))?;
-        Ok(rows.into_iter().map(|row| Reference { data: Arc::clone(&self.data), row }).collect())
+        Ok(rows.into_iter().map(|row| Reference::new(Arc::clone(&self.data), row)).collect())
     }
 
     /// Layers of `bev`, in the order of its channels.
@@ -223,6 +226,20 @@ impl Sample {
     ///     Where the imagery or the poses cannot be read.
     fn bev_image<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray3<u8>>>> {
         Ok(py.detach(|| self.data.bev_image(&self.row))?.map(|picture| picture.into_pyarray(py)))
+    }
+
+    /// Draw the sample on one page: frames, map with the way driven, LiDAR, motion, texts, provenance.
+    ///
+    /// Returns
+    /// -------
+    /// A sheet, which notebooks show and `Sheet.save` writes as a PNG file.
+    ///
+    /// Raises
+    /// ------
+    /// DamagedError
+    ///     Where a table or the map cannot be read; frames that cannot are in `Sheet.problems`.
+    fn show(&self, py: Python<'_>) -> PyResult<Sheet> {
+        Ok(Sheet::new(py.detach(|| sheet(&self.data, &self.row))?))
     }
 
     fn _repr_html_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -303,129 +320,5 @@ impl Sample {
         let row = &self.row;
         let (ticks, frames) = (row.poses.len(), row.frames.len());
         format!("Sample('{}', {}, {ticks} ticks, {frames} frames)", row.sample_id, row.recording_id)
-    }
-}
-
-/// A text about a window, with the map features that make it true.
-#[pyclass(module = "worldloom", frozen)]
-pub(super) struct Caption {
-    caption: sample::Caption,
-}
-
-impl Caption {
-    /// Those of a sample.
-    pub(super) fn all(sample: &SampleRow) -> Vec<Caption> {
-        sample.captions.iter().flatten().cloned().map(|caption| Caption { caption }).collect()
-    }
-}
-
-#[pymethods]
-impl Caption {
-    /// ``"ko"`` or ``"en"``.
-    #[getter]
-    fn lang(&self) -> &str {
-        &self.caption.lang
-    }
-
-    /// ``"caption"``, ``"route"`` or ``"spatial_qa"``.
-    #[getter]
-    fn task(&self) -> &str {
-        &self.caption.task
-    }
-
-    /// The question, for tasks that have one.
-    #[getter]
-    fn question(&self) -> Option<&str> {
-        self.caption.question.as_deref()
-    }
-
-    /// The text, or the answer.
-    #[getter]
-    fn text(&self) -> &str {
-        &self.caption.text
-    }
-
-    /// Ids of map features, each in some layer of the map.
-    #[getter]
-    fn evidence(&self) -> Vec<String> {
-        self.caption.evidence.clone()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Caption({}, {}: {:?})", self.caption.lang, self.caption.task, self.caption.text)
-    }
-}
-
-/// Street view of a sample's place, from another recording.
-#[pyclass(module = "worldloom", frozen)]
-pub(super) struct Reference {
-    data: Arc<Dataset>,
-    row: ReferenceRow,
-}
-
-#[pymethods]
-impl Reference {
-    /// The picture.
-    #[getter]
-    fn frame(&self) -> Frame {
-        Frame::new(Arc::clone(&self.data), self.row.frame_id.clone(), None)
-    }
-
-    /// ``"geometric"`` (nearest, to be warped), ``"semantic"`` or ``"lookahead"``.
-    #[getter]
-    fn role(&self) -> &str {
-        &self.row.role
-    }
-
-    /// The recording that the picture is of.
-    #[getter]
-    fn recording_id(&self) -> &str {
-        &self.row.recording_id
-    }
-
-    /// Days between picture and anchor, absolute; ``None`` where one has no time.
-    #[getter]
-    fn dt_days(&self) -> Option<f64> {
-        self.row.dt_days
-    }
-
-    /// Horizontal distance to the window's path, metres.
-    #[getter]
-    fn distance_m(&self) -> f64 {
-        self.row.distance_m
-    }
-
-    /// Bearing from the pose at the anchor, degrees, left positive.
-    #[getter]
-    fn bearing_deg(&self) -> Option<f64> {
-        self.row.bearing_deg
-    }
-
-    /// The camera channel that it is a reference for.
-    #[getter]
-    fn channel(&self) -> Option<&str> {
-        self.row.channel.as_deref()
-    }
-
-    /// Share of the target picture that it sees at each tick, shape (T,); NaN where there is none.
-    #[getter]
-    fn overlap<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_slice(py, &self.row.overlap)
-    }
-
-    /// What the overlap was found by: ``"depth"`` or ``"footprint"``.
-    #[getter]
-    fn overlap_source(&self) -> Option<&str> {
-        self.row.overlap_source.as_deref()
-    }
-
-    /// Metres beyond the window's end (`lookahead` only).
-    #[getter]
-    fn ahead_m(&self) -> Option<f64> {
-        self.row.ahead_m
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Reference('{}', {}, {:.1} m)", self.row.frame_id, self.row.role, self.row.distance_m)
     }
 }

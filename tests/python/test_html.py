@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_a_sample_shows_frames_map_texts_and_provenance(pictured: wl.Dataset) ->
     raster = sample.bev()
     want = _html.colour(raster, sample.bev_layers)
     np.testing.assert_array_equal(np.asarray(image.open(BytesIO(b64decode(str(bird).split(",")[1])))), want)
+
+
+def test_a_sheet_is_a_picture_that_can_be_saved(pictured: wl.Dataset, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    sheet = pictured[0].show()
+    sheet.save(tmp_path / "sheet.png")
+    for png in (tmp_path / "sheet.png", BytesIO(sheet._repr_png_())):
+        np.testing.assert_array_equal(np.asarray(image.open(png)), sheet.image())
+    assert sheet.problems == []
+    with pytest.raises(wl.MissingFileError):
+        sheet.save(tmp_path / "nothing/sheet.png")
 
 
 def test_the_svg_is_well_formed(ds: wl.Dataset) -> None:

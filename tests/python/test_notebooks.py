@@ -19,6 +19,7 @@ def test_it_runs(path: Path) -> None:
     nbclient.NotebookClient(book, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
     shown = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
     assert sum("text/html" in o.get("data", {}) for o in shown) >= 3
+    assert any("image/png" in o.get("data", {}) for o in shown)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
