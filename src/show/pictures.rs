@@ -168,8 +168,8 @@ fn choose(present: &[bool], anchor: usize) -> Vec<usize> {
     let step = (2..=n).find(|step| anchor / step + (n - 1 - anchor) / step < MOST).unwrap_or(n);
     let near = |tick: usize| {
         let reach = (step - 1) / 2;
-        let found = (1..=reach).flat_map(|d| [tick.checked_sub(d), tick.checked_add(d)]).flatten();
-        found.filter(|t| tick != anchor && present.get(*t) == Some(&true)).next().unwrap_or(tick)
+        let mut found = (1..=reach).flat_map(|d| [tick.checked_sub(d), tick.checked_add(d)]).flatten();
+        found.find(|t| tick != anchor && present.get(*t) == Some(&true)).unwrap_or(tick)
     };
     let ticks = (anchor % step..n).step_by(step);
     ticks.map(|tick| if present[tick] { tick } else { near(tick) }).collect()
