@@ -13,6 +13,7 @@ mod show;
 mod stats;
 mod synth;
 mod text;
+mod validate;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -42,6 +43,7 @@ enum Command {
     Query(query::QueryArgs),
     Stats(stats::StatsArgs),
     Show(show::ShowArgs),
+    Validate(validate::ValidateArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -85,6 +87,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Query(args) => query::run(ctx, &args, out),
         Command::Stats(args) => stats::run(ctx, &args, out),
         Command::Show(args) => show::run(ctx, &args, out),
+        Command::Validate(args) => validate::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

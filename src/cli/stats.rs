@@ -52,8 +52,8 @@ fn print(stats: &Stats, out: &mut dyn Write) -> Result<()> {
 
     let width = terminal_width();
     let whole: u64 = stats.bytes.values().sum();
-    write_line(out, format_args!("\n{} on disk", megabytes(whole)))?;
-    let (paths, sizes) = stats.bytes.iter().map(|(path, bytes)| (path.clone(), megabytes(*bytes))).unzip();
+    write_line(out, format_args!("\n{} on disk", size(whole)))?;
+    let (paths, sizes) = stats.bytes.iter().map(|(path, bytes)| (path.clone(), size(*bytes))).unzip();
     write_table(vec![Column::text("file or folder", paths), Column::number("size", sizes)], width, out)?;
     section(out, "table", "rows", stats.rows.iter().map(|(table, rows)| (table.clone(), *rows)))?;
     section(out, "split", "samples", stats.splits.iter().map(|(split, samples)| (split.clone(), *samples)))?;
@@ -71,7 +71,7 @@ fn print(stats: &Stats, out: &mut dyn Write) -> Result<()> {
         Column::text("modality", cells(&|c| c.modality.clone())),
         Column::text("format", cells(&|c| c.format.clone())),
         Column::number("frames", cells(&|c| c.frames.to_string())),
-        Column::number("size", cells(&|c| megabytes(c.bytes))),
+        Column::number("size", cells(&|c| size(c.bytes))),
     ];
     write_table(channels, width, out)?;
     for histogram in &stats.histograms {
@@ -119,7 +119,7 @@ fn print_histogram(histogram: &Histogram, out: &mut dyn Write) -> Result<()> {
         (Some(min), Some(median), Some(max)) => {
             write_line(out, format_args!("\n{name}, {unit}: {min:.1} to {max:.1}, median {median:.1}{unknown}"))?
         }
-        _ => return write_line(out, format_args!("\n{name}, {unit}{unknown}")),
+        _ => write_line(out, format_args!("\n{name}, {unit}{unknown}"))?,
     }
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or_default();
     let widest = bins.iter().map(|bin| bin.label.chars().count()).max().unwrap_or_default();
@@ -129,6 +129,11 @@ fn print_histogram(histogram: &Histogram, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }

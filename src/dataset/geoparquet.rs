@@ -112,19 +112,31 @@ pub fn read(path: &Path) -> Result<DataFrame> {
     }
 }
 
-/// Rows of each row group of a Parquet file, from its footer.
+/// What the footer of a Parquet file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footer {
+    /// Rows of each row group.
+    pub groups: Vec<usize>,
+    /// The value of its `geo` key, where it is GeoParquet.
+    pub geo: Option<String>,
+}
+
+/// Reads the footer of a Parquet file, and none of its rows.
 ///
 /// # Errors
 ///
 /// As [`read`].
-pub fn row_groups(path: &Path) -> Result<Vec<usize>> {
+pub fn footer(path: &Path) -> Result<Footer> {
     let file = File::open(path).map_err(|e| ErrorKind::io("open", e).in_file(path))?;
-    let groups = std::panic::catch_unwind(move || {
+    let footer = std::panic::catch_unwind(move || {
         let mut reader = ParquetReader::new(file);
-        reader.get_metadata().map(|footer| footer.row_groups.iter().map(|group| group.num_rows()).collect())
+        let metadata = reader.get_metadata()?;
+        let mut keys = metadata.key_value_metadata().iter().flatten();
+        let geo = keys.find(|entry| entry.key == "geo").and_then(|entry| entry.value.clone());
+        PolarsResult::Ok(Footer { groups: metadata.row_groups.iter().map(|group| group.num_rows()).collect(), geo })
     });
-    match groups {
-        Ok(Ok(groups)) => Ok(groups),
+    match footer {
+        Ok(Ok(footer)) => Ok(footer),
         Ok(Err(e)) => Err(ErrorKind::Damaged(format!("not a readable Parquet file ({e})")).in_file(path)),
         Err(_) => Err(ErrorKind::Damaged("not a readable Parquet file".to_string()).in_file(path)),
     }

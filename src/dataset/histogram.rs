@@ -70,6 +70,8 @@ impl Histogram {
     pub fn compass(name: &str, values: Vec<Option<f64>>) -> Histogram {
         let mut this = Histogram::empty(name, "°", &values);
         if this.min.is_some() {
+            // A mean or median of angles depends on where one starts to count.
+            (this.min, this.median, this.max) = (None, None, None);
             let sector = |(i, label): (u32, &&str)| {
                 let from = (f64::from(i) * 45.0 - 22.5).rem_euclid(360.0);
                 Bin { label: label.to_string(), from, to: f64::from(i) * 45.0 + 22.5, count: 0 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::unit::StagedFile;
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Result};
+use crate::sample::{SampleConfig, SampleOverride};
 
 /// The version of the format that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -94,6 +95,25 @@ impl Manifest {
             None => return Err(ErrorKind::Damaged("no `format_version`".to_string()).in_file(&path)),
         }
         serde_json::from_value(value).map_err(damaged)
+    }
+
+    /// The `[sample]` settings of a `[[recording]]` of the config: the config's, with its own over them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] where the config is not one.
+    pub fn sample_config(&self, entry: usize) -> Result<SampleConfig> {
+        let damaged = |e: serde_json::Error| ErrorKind::Damaged(format!("config of the manifest: {e}")).bare();
+        let common: SampleConfig = match self.config.get("sample") {
+            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
+            None => SampleConfig::default(),
+        };
+        let own = self.config.get("recording").and_then(|all| all.get(entry)).and_then(|r| r.get("sample"));
+        let own: Option<SampleOverride> = match own {
+            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
+            None => None,
+        };
+        Ok(common.with(own.as_ref()))
     }
 
     /// The file's text: pretty, the same for the same content.

@@ -21,6 +21,7 @@ pub mod split;
 pub mod stats;
 pub mod tables;
 pub mod unit;
+pub mod validate;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};

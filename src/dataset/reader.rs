@@ -11,7 +11,7 @@ use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use polars::prelude::DataFrame;
 
 use super::cells::{Table, load};
-use super::manifest::Manifest;
+use super::manifest::{MANIFEST, Manifest};
 use super::query::{BoxTree, box_tree};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
 use super::{decode, tables};
@@ -20,7 +20,7 @@ use crate::error::{ErrorKind, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
 use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
 use crate::render::{Imagery, MapIndex};
-use crate::sample::{SampleConfig, SampleOverride, SampleRow};
+use crate::sample::{SampleConfig, SampleRow};
 
 /// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
 ///
@@ -298,20 +298,7 @@ impl Dataset {
     /// As [`recording`](Dataset::recording); [`ErrorKind::Damaged`] where the manifest's config is not one.
     pub fn sample_config(&self, recording_id: &str) -> Result<SampleConfig> {
         let entry = usize::try_from(self.recording(recording_id)?.entry).unwrap_or(usize::MAX);
-        let config = &self.manifest.config;
-        let damaged = |e: serde_json::Error| {
-            ErrorKind::Damaged(format!("config of the manifest: {e}")).in_file(self.dir.join(super::manifest::MANIFEST))
-        };
-        let common: SampleConfig = match config.get("sample") {
-            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
-            None => SampleConfig::default(),
-        };
-        let own = config.get("recording").and_then(|all| all.get(entry)).and_then(|r| r.get("sample"));
-        let own: Option<SampleOverride> = match own {
-            Some(value) => serde_json::from_value(value.clone()).map_err(damaged)?,
-            None => None,
-        };
-        Ok(common.with(own.as_ref()))
+        self.manifest.sample_config(entry).map_err(|e| e.into_parts().0.in_file(self.dir.join(MANIFEST)))
     }
 
     /// The index over the boxes of samples.

@@ -114,7 +114,11 @@ impl Stats {
             let folder = file.path.split('/').next().unwrap_or_default();
             *bytes.entry(folder.to_string()).or_default() += file.size;
         }
-        let (speeds, licenses) = speeds_and_licenses(dataset)?;
+        let counted = counted(dataset)?;
+        let mut licenses = BTreeMap::new();
+        for license in counted.iter().flat_map(|(_, licenses)| licenses) {
+            *licenses.entry(license.clone()).or_default() += 1;
+        }
         Ok(Stats {
             name: manifest.name.clone(),
             code_version: manifest.code_version.clone(),
@@ -127,7 +131,7 @@ impl Stats {
             extent: manifest.extent,
             times: manifest.times.map(|t| [t.start_ns, t.end_ns].map(|ns| Timestamp::from_ns(ns).to_string())),
             histograms: vec![
-                Histogram::even("speed at t0", "m/s", speeds),
+                Histogram::even("speed at t0", "m/s", counted.iter().map(|(speed, _)| *speed).collect()),
                 Histogram::compass("heading at t0", float(samples, "heading_deg").iter().collect()),
                 Histogram::decades("interpolation gap", "ms", float(samples, "interpolation_gap_ms").iter().collect()),
                 Histogram::decades("sync residual", "ms", float(samples, "sync_residual_ms").iter().collect()),
@@ -154,8 +158,8 @@ fn rows(dataset: &Dataset) -> Result<BTreeMap<String, u64>> {
             "map" if LAYERS.iter().any(|layer| layer.name() == stem) => format!("map/{stem}"),
             _ => continue,
         };
-        let groups = geoparquet::row_groups(&dataset.dir().join(&file.path))?;
-        *rows.entry(table).or_default() += groups.iter().map(|n| *n as u64).sum::<u64>();
+        let footer = geoparquet::footer(&dataset.dir().join(&file.path))?;
+        *rows.entry(table).or_default() += footer.groups.iter().map(|n| *n as u64).sum::<u64>();
     }
     Ok(rows)
 }
@@ -180,20 +184,16 @@ fn channels(frames: &DataFrame) -> Vec<ChannelStats> {
     by_kind.into_iter().map(stats).collect()
 }
 
-/// Forward speed at the anchor (`None` without a clock) and the licences of each sample.
-fn speeds_and_licenses(dataset: &Dataset) -> Result<(Vec<Option<f64>>, BTreeMap<String, u64>)> {
+/// What is counted of one sample: forward speed at the anchor (`None` without a clock), and licences.
+type Counted = (Option<f64>, Vec<String>);
+
+fn counted(dataset: &Dataset) -> Result<Vec<Counted>> {
     let of_sample = |i| {
         let sample = dataset.sample(i)?;
         let speed = sample.actions.get(sample.anchor_tick()).map(|action| f64::from(action[0]));
         Ok((speed.filter(|v| v.is_finite()), sample.licenses))
     };
-    let all: Vec<(Option<f64>, Vec<String>)> =
-        (0..dataset.len()).into_par_iter().map(of_sample).collect::<Result<_>>()?;
-    let mut licenses = BTreeMap::new();
-    for license in all.iter().flat_map(|(_, licenses)| licenses) {
-        *licenses.entry(license.clone()).or_default() += 1;
-    }
-    Ok((all.into_iter().map(|(speed, _)| speed).collect(), licenses))
+    (0..dataset.len()).into_par_iter().map(of_sample).collect()
 }
 
 fn tally(column: &StringChunked) -> BTreeMap<String, u64> {

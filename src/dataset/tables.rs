@@ -320,7 +320,7 @@ fn point((lon, lat): (f64, f64)) -> Vec<u8> {
 }
 
 /// Key of a place along the Hilbert curve of order 16 over the globe's lon, lat.
-fn hilbert(lon: f64, lat: f64) -> u64 {
+pub(super) fn hilbert(lon: f64, lat: f64) -> u64 {
     let grid = |share: f64| (share * 65536.0).clamp(0.0, 65535.0) as u32;
     fast_hilbert::xy2h(grid((lon + 180.0) / 360.0), grid((lat + 90.0) / 180.0), 16)
 }

@@ -26,6 +26,16 @@ pub(super) struct Grid {
     stride: f64,
 }
 
+/// Offsets of a window's ticks from its anchor: nanoseconds on the time axis, metres on the distance axis.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] for numbers that give no grid.
+pub fn tick_offsets(config: &SampleConfig) -> Result<Vec<f64>> {
+    let grid = Grid::new(config)?;
+    Ok((-grid.past..=grid.future).map(|k| k as f64 * grid.step).collect())
+}
+
 /// An anchor: the `n`-th multiple of the stride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Anchor(pub i64);

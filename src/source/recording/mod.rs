@@ -10,7 +10,7 @@ mod gpx;
 pub mod lidar;
 mod nmea;
 mod order;
-mod picture;
+pub mod picture;
 mod table;
 mod trace;
 mod trace_file;

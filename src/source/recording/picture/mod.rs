@@ -1,12 +1,16 @@
-//! What the headers of a picture say, without decoding it: format, size, whether its end is there, EXIF and XMP.
+//! What the headers of a picture say, without decoding it: format, size, whether its end is there, EXIF and XMP; and the
+//! picture decoded strictly.
 
 mod container;
+mod decode;
 mod exif;
 mod xmp;
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+
+pub use decode::read_picture;
 
 use crate::error::ErrorKind;
 use crate::record::{CameraIntrinsics, CameraModelKind, FrameFormat, GeoTag};
