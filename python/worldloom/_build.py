@@ -60,15 +60,18 @@ def build(
     """
     overrides = [f"{key}={_toml(value)}" for key, value in (set or {}).items()]
     if callable(progress):
-        _native.build(config, out, threads or 0, overrides, overwrite, progress)
+        built = _native.build(config, out, threads or 0, overrides, overwrite, progress)
     elif progress is False:
-        _native.build(config, out, threads or 0, overrides, overwrite, None)
+        built = _native.build(config, out, threads or 0, overrides, overwrite, None)
     else:
         text = TextProgress()
         try:
-            _native.build(config, out, threads or 0, overrides, overwrite, text)
+            built = _native.build(config, out, threads or 0, overrides, overwrite, text)
         finally:
             text.close()
+    if built["left_out"]:
+        reasons = "; ".join(built["quarantine"][:3])
+        warnings.warn(f"{built['left_out']} records were left out, listed in {out}/README.md: {reasons}", stacklevel=2)
     return _native.open(out)
 
 

@@ -8,6 +8,9 @@ use crate::time::Timestamp;
 
 use super::finish::Whole;
 
+/// Reasons for leaving something out that are listed one by one.
+const LISTED: usize = 50;
+
 /// The text of the card; the same for the same data set.
 pub fn card(manifest: &Manifest, whole: &Whole) -> String {
     let mut text = String::new();
@@ -35,7 +38,18 @@ fn write_card(text: &mut String, manifest: &Manifest, whole: &Whole) -> std::fmt
         let (start, end) = (Timestamp::from_ns(t.start_ns), Timestamp::from_ns(t.end_ns));
         writeln!(text, "- Times: {start} to {end}")?;
     }
-    writeln!(text, "- Left out: {} records; `worldloom build` printed which and why", whole.quarantine.total())?;
+    writeln!(text, "- Left out: {} records", whole.quarantine.total())?;
+    for (file, reason, refused) in whole.quarantine.iter().take(LISTED) {
+        let place = refused.examples.first().map_or(file, String::as_str);
+        writeln!(text, "  - {place}: {reason} ({} times)", refused.count)?;
+    }
+    let more = whole.quarantine.iter().count().saturating_sub(LISTED);
+    if more > 0 {
+        writeln!(text, "  - and {more} reasons more")?;
+    }
+    for (reason, n) in &whole.segments.dropped_windows {
+        writeln!(text, "- Windows not made into samples: {n}, {reason}")?;
+    }
     writeln!(text, "\n## Licence\n")?;
     writeln!(
         text,

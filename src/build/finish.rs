@@ -14,6 +14,9 @@ use super::run::{Built, UnitFacts};
 use super::segment::SegmentFacts;
 use super::{CODE_VERSION, Loaded};
 
+/// The tables whose rows a build counts for its user.
+pub(super) const TABLES: [&str; 4] = ["samples", "frames", "poses", "recordings"];
+
 /// What the last phase knows of all units together.
 pub struct Whole {
     /// Rows by table, features by map layer.
@@ -76,19 +79,19 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
         let place = refused.examples.first().map_or(file, String::as_str);
         format!("{place}: {reason}{times}")
     });
-    let tables = ["samples", "frames", "poses", "recordings"];
     Ok(Built {
         committed: true,
         units_done: units.len() + 1,
         units_waiting: 0,
-        counts: manifest.counts.into_iter().filter(|(k, _)| tables.contains(&k.as_str())).collect(),
+        counts: manifest.counts.into_iter().filter(|(k, _)| TABLES.contains(&k.as_str())).collect(),
         left_out: whole.quarantine.total(),
         quarantine: lines.collect(),
+        dropped_windows: whole.segments.dropped_windows.clone(),
     })
 }
 
 /// The config with all defaults, its paths as the manifest's sources say them.
-fn stored_config(loaded: &Loaded) -> Result<serde_json::Value> {
+pub(super) fn stored_config(loaded: &Loaded) -> Result<serde_json::Value> {
     let mut config = loaded.config.clone();
     for map in &mut config.map {
         map.path = label(&map.path, Path::new(&map.path));

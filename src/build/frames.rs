@@ -123,6 +123,15 @@ fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
             continue;
         }
         let t_ns = job.track.frame_t_ns(frame);
+        // A clip is hidden as a whole where any of it is.
+        let end_ns = t_ns.zip(frame.duration_ms).map(|(t, ms)| t.saturating_add((ms * 1e6) as i64));
+        let hidden = |(end, start): (i64, State)| {
+            let last = job.track.rows.last().and_then(|row| job.track.at_time(end.min(row.t_ns?)));
+            last.is_none_or(|last| job.withheld.touches(&start, &last))
+        };
+        if !job.withheld.is_empty() && end_ns.zip(ego).is_some_and(hidden) {
+            continue;
+        }
         let world_se3_sensor = ego.map(|state| state.pose * mount(job.recording, frame, &job.track.frame, &state.pose));
         placed.push(Placed { frame, id, t_ns, ego, world_se3_sensor });
     }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::split::Splitter;
 use crate::error::{Error, ErrorKind, Location, Result};
 use crate::sample::{Axis, SampleConfig};
 
@@ -125,6 +126,9 @@ impl Loaded {
         }
         if !(c.split.buffer_m >= 0.0 && c.split.buffer_m.is_finite()) {
             return Err(self.error("split", 0, "buffer_m", "a buffer is 0 m or more"));
+        }
+        if let Err(error) = Splitter::new(&c.split, c.dataset.seed) {
+            return Err(self.error("split", 0, "buffer_m", error.kind().to_string()));
         }
         if !(c.privacy.trim_ends_m >= 0.0 && c.privacy.trim_ends_m.is_finite()) {
             return Err(self.error("privacy", 0, "trim_ends_m", "a trim is 0 m or more"));

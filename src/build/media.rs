@@ -87,7 +87,10 @@ pub fn prepare(
             }
         }
         Modality::Depth | Modality::Mask if frame.format != FrameFormat::Npy => {
-            prepared.bytes = strip_metadata(&raw, frame.format).map_err(here)?;
+            prepared.bytes = match metadata {
+                Metadata::Strip => strip_metadata(&raw, frame.format).map_err(here)?,
+                Metadata::Keep => raw,
+            };
             let picture = read_picture(&prepared.bytes, frame.format, limits).map_err(here)?;
             (prepared.width, prepared.height) = (Some(picture.width()), Some(picture.height()));
         }

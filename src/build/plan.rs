@@ -373,8 +373,13 @@ fn name_recordings(sources: &mut [PlannedSource]) {
                     (id, 1)
                 }
             };
+            let mut count = count;
             segment.id = if count == 1 { id.clone() } else { format!("{id}-s{count}") };
-            taken.insert(segment.id.clone());
+            // A recording of its own may be called like a later segment of this one.
+            while count > 1 && !taken.insert(segment.id.clone()) {
+                count += 1;
+                segment.id = format!("{id}-s{count}");
+            }
             last = Some((*recording, id, count));
         }
     }

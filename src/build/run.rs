@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::dataset::manifest::{FORMAT_VERSION, MANIFEST, SourceEntry};
+use crate::dataset::manifest::{FORMAT_VERSION, MANIFEST, Manifest, SourceEntry};
 use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
 use crate::dataset::tables::{write_frames, write_poses, write_recordings, write_samples, write_sources};
@@ -17,12 +17,12 @@ use crate::privacy::read_zones;
 use crate::record::SourceFile;
 use crate::render::MapIndex;
 
-use super::finish::finish;
+use super::finish::{TABLES, finish, stored_config};
 use super::hash::hash_sources;
 use super::maps::{MapFacts, build_maps};
 use super::plan::{Plan, PlannedUnit, open_source, sample_config};
 use super::segment::{Rows, SegmentFacts, Shared, Terms, build_segment};
-use super::{Loaded, Progress};
+use super::{CODE_VERSION, Loaded, Progress};
 
 /// How to run a build.
 #[derive(Debug, Clone)]
@@ -52,6 +52,24 @@ pub struct Built {
     pub left_out: u64,
     /// What was left out, a line a file and reason.
     pub quarantine: Vec<String>,
+    /// Windows that were not made into samples, by reason.
+    pub dropped_windows: BTreeMap<String, u64>,
+}
+
+impl Built {
+    /// Whether a data set was committed that has nothing to train on.
+    pub fn is_without_samples(&self) -> bool {
+        self.committed && self.counts.get("samples") == Some(&0)
+    }
+
+    /// Why there are no samples, as far as the windows that were dropped tell.
+    pub fn why_none(&self) -> String {
+        let reasons: Vec<String> = self.dropped_windows.iter().map(|(why, n)| format!("{why} ({n} windows)")).collect();
+        match reasons.is_empty() {
+            true => "no recording that is used as a target holds a window of past + future".to_string(),
+            false => reasons.join(", "),
+        }
+    }
 }
 
 /// What a unit of phase 1 tells the last phase.
@@ -84,9 +102,13 @@ pub fn build(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, s
 
 fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<Built> {
     let out = &options.out;
-    let finished = finish_interrupted_commit(out)?;
-    if finished {
-        return Ok(Built { committed: true, ..Built::default() });
+    if finish_interrupted_commit(out)? {
+        // Of this very config, or of an older one, whose data set is then one like any other.
+        let manifest = Manifest::read(out)?;
+        if manifest.code_version == CODE_VERSION && manifest.config == stored_config(loaded)? {
+            let counts = manifest.counts.into_iter().filter(|(k, _)| TABLES.contains(&k.as_str())).collect();
+            return Ok(Built { committed: true, counts, ..Built::default() });
+        }
     }
     if is_taken(out) && options.units.is_none() {
         if !options.overwrite {
@@ -285,7 +307,7 @@ impl Work<'_> {
     /// Hash of everything that a unit's outputs depend on: code, config, and the files it reads.
     fn inputs(&self, what: &serde_json::Value, files: &[&SourceFile]) -> Result<String> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{} {FORMAT_VERSION}\n{what}\n", super::CODE_VERSION).as_bytes());
+        hasher.update(format!("{} {FORMAT_VERSION}\n{what}\n", CODE_VERSION).as_bytes());
         for file in files {
             // Contents are hashed when the unit reads them; size and time say whether they changed since.
             let meta =

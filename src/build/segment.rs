@@ -147,7 +147,19 @@ pub fn build_segment(
             return Ok(());
         }
     };
+    let mut track = track;
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
+    if !withheld.is_empty() {
+        let Some(start) = visible(&track, &withheld).next().map(|row| track.place(&row.pose)) else {
+            quarantine.refuse(&Location::file(&place), format!("{id} is left out: all of it is withheld"));
+            rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
+            return Ok(());
+        };
+        // The origin of the frame would tell where the hidden trip began.
+        if recording.origin.is_none() {
+            track = track.moved_to(start);
+        }
+    }
     let channels = ChannelFilter::new(&sample)?;
     let job = FrameJob {
         source,
@@ -186,11 +198,11 @@ pub fn build_segment(
         finish_samples(shared, &sample, &terms(shared, planned, recording), &mut samples);
         rows.samples.extend(samples);
     }
-    let visible = |row: &&FusedPose| row_state(&track, row).is_none_or(|state| !withheld.covers(&state));
-    rows.poses.extend(track.rows.iter().filter(visible).map(|row| pose_row(id, &track, row)));
-    rows.facts.extent = union(rows.facts.extent, extent(&track));
-    rows.facts.times = span(rows.facts.times, times(&track));
-    rows.recordings.push(recording_row(planned, id, recording, &track));
+    rows.poses.extend(visible(&track, &withheld).map(|row| pose_row(id, &track, row)));
+    let shown: Vec<&FusedPose> = visible(&track, &withheld).collect();
+    rows.facts.extent = union(rows.facts.extent, extent(&track, &shown));
+    rows.facts.times = span(rows.facts.times, times(&shown));
+    rows.recordings.push(recording_row(planned, id, recording, &track, &shown));
     rows.frames.extend(frames);
     rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
     Ok(())
@@ -199,9 +211,10 @@ pub fn build_segment(
 /// Split, texts, licences and privacy of samples; in parallel, each on its own.
 fn finish_samples(shared: &Shared<'_>, sample: &SampleConfig, terms: &Terms, samples: &mut [SampleRow]) {
     use rayon::prelude::*;
-    let stripped = match shared.loaded.config.privacy.metadata {
-        Metadata::Strip => "metadata_stripped",
-        Metadata::Keep => "metadata_kept",
+    // What we encode ourselves carries no metadata of the source.
+    let stripped = match (shared.loaded.config.privacy.metadata, shared.output) {
+        (Metadata::Keep, ImageOutput::Keep) => "metadata_kept",
+        _ => "metadata_stripped",
     };
     samples.par_iter_mut().for_each(|row| {
         row.split = shared.splitter.split(&row.recording_id, &row.path);
@@ -236,6 +249,11 @@ fn observation(frame: &FrameRow) -> Option<Observation> {
     })
 }
 
+/// The rows of a track that are not withheld.
+fn visible<'a>(track: &'a Track, withheld: &'a Withheld) -> impl Iterator<Item = &'a FusedPose> {
+    track.rows.iter().filter(|row| row_state(track, row).is_none_or(|state| !withheld.covers(&state)))
+}
+
 /// The state of the ego at a row of its own track.
 fn row_state(track: &Track, row: &FusedPose) -> Option<State> {
     match row.t_ns {
@@ -268,8 +286,15 @@ fn pose_row(id: &str, track: &Track, row: &FusedPose) -> PoseRow {
     }
 }
 
-fn recording_row(planned: &PlannedSource, id: &str, recording: &Recording, track: &Track) -> RecordingRow {
-    let span = times(track);
+fn recording_row(
+    planned: &PlannedSource,
+    id: &str,
+    recording: &Recording,
+    track: &Track,
+    shown: &[&FusedPose],
+) -> RecordingRow {
+    let span = times(shown);
+    let length_m = shown.first().zip(shown.last()).map_or(0.0, |(first, last)| last.s_m - first.s_m);
     RecordingRow {
         recording_id: id.to_string(),
         entry: i32::try_from(planned.entry).unwrap_or(i32::MAX),
@@ -278,7 +303,7 @@ fn recording_row(planned: &PlannedSource, id: &str, recording: &Recording, track
         height_datum: track.height_datum.name().to_string(),
         t_start_ns: span.map(|t| t.start_ns),
         t_end_ns: span.map(|t| t.end_ns),
-        length_m: track.length_m(),
+        length_m,
         clock: track.clock.clone(),
         sensors: sensors(recording),
         register: track.register,
@@ -319,12 +344,12 @@ fn sensors(recording: &Recording) -> Vec<Sensor> {
     sensors
 }
 
-fn extent(track: &Track) -> Option<BBox> {
-    BBox::of_points(track.rows.iter().map(|r| track.place(&r.pose)).map(|p| (p.lon_deg, p.lat_deg)))
+fn extent(track: &Track, shown: &[&FusedPose]) -> Option<BBox> {
+    BBox::of_points(shown.iter().map(|r| track.place(&r.pose)).map(|p| (p.lon_deg, p.lat_deg)))
 }
 
-fn times(track: &Track) -> Option<Times> {
-    let (first, last) = (track.rows.first()?.t_ns?, track.rows.last()?.t_ns?);
+fn times(shown: &[&FusedPose]) -> Option<Times> {
+    let (first, last) = (shown.first()?.t_ns?, shown.last()?.t_ns?);
     Some(Times { start_ns: first, end_ns: last })
 }
 

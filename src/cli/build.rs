@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::build::{BuildOptions, Built, Plan, build, load};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 
 use super::context::{Context, Outcome, write_json, write_line};
 
@@ -75,7 +75,7 @@ pub fn run(ctx: &Context, args: &BuildArgs, out: &mut dyn Write) -> Result<Outco
     } else {
         print(&built, &options, out)?;
     }
-    Ok(Outcome::found_if(built.left_out > 0 || built.units_waiting > 0))
+    Ok(Outcome::found_if(built.left_out > 0 || built.units_waiting > 0 || built.is_without_samples()))
 }
 
 fn print(built: &Built, options: &BuildOptions, out: &mut dyn Write) -> Result<()> {
@@ -95,10 +95,8 @@ fn print(built: &Built, options: &BuildOptions, out: &mut dyn Write) -> Result<(
             write_line(out, format_args!("  and {} reasons more: `--json` lists all", built.quarantine.len() - 10))?;
         }
     }
-    if built.counts.get("samples") == Some(&0) {
-        return Err(
-            ErrorKind::Config("no window fits: the recordings are shorter than past + future".to_string()).bare()
-        );
+    if built.is_without_samples() {
+        write_line(out, format_args!("there are no samples: {}", built.why_none()))?;
     }
     Ok(())
 }

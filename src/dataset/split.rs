@@ -15,6 +15,8 @@ const DEGREE_LAT_M: f64 = 110_574.0;
 /// Metres of a degree of longitude at the equator; times the cosine of the latitude, the least there is.
 const DEGREE_LON_M: f64 = 111_319.0;
 
+/// Rings of cells around a point's own that a buffer may reach.
+const MAX_RINGS: u32 = 64;
 /// Metres between the points of a path at which its surroundings are looked at.
 const STEP_M: f64 = 5.0;
 
@@ -44,6 +46,14 @@ impl Splitter {
         }
         if !(config.buffer_m.is_finite() && config.buffer_m >= 0.0) {
             return wrong("split.buffer_m must not be negative".to_string());
+        }
+        // Each point of each path looks at about 3·rings² cells.
+        let (_, rings) = reach(cell, config.buffer_m / 2.0);
+        if config.method == SplitMethod::Place && rings > MAX_RINGS {
+            return wrong(format!(
+                "split.buffer_m of {} m is too wide for cells of H3 resolution {}: choose a smaller `cell`",
+                config.buffer_m, config.cell
+            ));
         }
         Ok(Splitter { config: config.clone(), cell, seed })
     }
@@ -90,12 +100,7 @@ impl Splitter {
 /// The cells that come within `radius_m` of a path, and perhaps a few that come within some metres more; `None` where
 /// the path has no points or one is not finite.
 fn cells_near(path: &[(f64, f64)], resolution: Resolution, radius_m: f64) -> Option<BTreeSet<CellIndex>> {
-    // Edges are great circles, but straight lines in the local plane; the gap between the two is edge²/8R at most
-    // times the tangent of the latitude, and small beside a metre for cells of a kilometre.
-    let edge_m = resolution.edge_length_m();
-    let reach_m = radius_m + STEP_M / 2.0 + 0.5 + edge_m * edge_m / 6.0e6;
-    // The k-disk around a point's cell reaches at least k edges from it; cells differ in size by less than half.
-    let k = (reach_m / (0.5 * edge_m)).ceil() as u32;
+    let (reach_m, k) = reach(resolution, radius_m);
     let mut cells = BTreeSet::new();
     for (lon, lat) in densified(path)? {
         let own = LatLng::new(lat, lon).ok()?.to_cell(resolution);
@@ -108,6 +113,16 @@ fn cells_near(path: &[(f64, f64)], resolution: Resolution, radius_m: f64) -> Opt
         }
     }
     (!cells.is_empty()).then_some(cells)
+}
+
+/// How far from a point cells are looked for, metres, and in how many rings around the point's own.
+fn reach(resolution: Resolution, radius_m: f64) -> (f64, u32) {
+    // Edges are great circles, but straight lines in the local plane; the gap between the two is edge²/8R at most
+    // times the tangent of the latitude, and small beside a metre for cells of a kilometre.
+    let edge_m = resolution.edge_length_m();
+    let reach_m = radius_m + STEP_M / 2.0 + 0.5 + edge_m * edge_m / 6.0e6;
+    // The k-disk around a point's cell reaches at least k edges from it; cells differ in size by less than half.
+    (reach_m, (reach_m / (0.5 * edge_m)).ceil() as u32)
 }
 
 /// Points along a path, at most [`STEP_M`] apart; `None` where one is not finite.

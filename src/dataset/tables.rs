@@ -11,7 +11,7 @@ use polars::prelude::{DataFrame, PolarsResult};
 use super::columns::Build;
 use super::geoparquet::{bounds, encoding, to_wkb, write};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow, SourceRow};
-use crate::coord::BBox;
+use crate::coord::{BBox, hilbert};
 use crate::error::Result;
 use crate::record::MapFeature;
 use crate::sample::SampleRow;
@@ -22,7 +22,7 @@ use crate::sample::SampleRow;
 ///
 /// [`crate::error::ErrorKind::Io`] where the file cannot be written; so do all writers here.
 pub fn write_samples(path: &Path, rows: &[SampleRow]) -> Result<()> {
-    let mut order: Vec<(u64, usize)> = rows.iter().enumerate().map(|(i, r)| (hilbert(r.lon, r.lat), i)).collect();
+    let mut order: Vec<(u64, usize)> = rows.iter().enumerate().map(|(i, r)| (hilbert::key(r.lon, r.lat), i)).collect();
     order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| rows[a.1].sample_id.cmp(&rows[b.1].sample_id)));
     let sorted: Vec<&SampleRow> = order.into_iter().map(|(_, i)| &rows[i]).collect();
     put(path, samples_table(&sorted))
@@ -317,12 +317,6 @@ fn line(path: &[(f64, f64)]) -> Geometry<f64> {
 
 fn point((lon, lat): (f64, f64)) -> Vec<u8> {
     to_wkb(&Geometry::Point(Point::new(lon, lat)))
-}
-
-/// Key of a place along the Hilbert curve of order 16 over the globe's lon, lat.
-pub(super) fn hilbert(lon: f64, lat: f64) -> u64 {
-    let grid = |share: f64| (share * 65536.0).clamp(0.0, 65535.0) as u32;
-    fast_hilbert::xy2h(grid((lon + 180.0) / 360.0), grid((lat + 90.0) / 180.0), 16)
 }
 
 #[cfg(test)]

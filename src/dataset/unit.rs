@@ -345,20 +345,21 @@ fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| ErrorKind::io("sync", e).in_file(folder))
 }
 
-/// Swaps two folders in one step.
-#[cfg(target_os = "linux")]
+/// Puts the folder `new` in the place of `old`, which ends up in the staging folder: in one step where the file system
+/// can exchange two names, else with an instant between two renames.
 fn exchange(new: &Path, old: &Path) -> Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE)
-        .map_err(|e| ErrorKind::io("exchange folders", e.into()).in_file(old))
-}
-
-/// Swaps two folders; elsewhere than on Linux there is an instant between two renames.
-#[cfg(not(target_os = "linux"))]
-fn exchange(new: &Path, old: &Path) -> Result<()> {
-    let aside = new.with_extension("old");
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+            // Some network and FUSE file systems cannot.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            done => return done.map_err(|e| ErrorKind::io("exchange folders", e.into()).in_file(old)),
+        }
+    }
     let step = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| ErrorKind::io("rename", e).in_file(from));
-    step(old, &aside)?;
+    step(old, &new.with_file_name("replaced"))?;
     step(new, old)
 }
 

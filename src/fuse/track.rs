@@ -198,6 +198,18 @@ impl Track {
         self.frame.heading_at(self.place(pose), pose.forward())
     }
 
+    /// The same trajectory in the ENU frame of another origin.
+    pub fn moved_to(mut self, origin: Geodetic) -> Track {
+        let frame = EnuFrame::new(origin);
+        let shift = frame.to_enu(self.frame.origin());
+        let new_se3_old = Pose::from_rotation_matrix(&frame.rotation_from(&self.frame), shift);
+        for row in &mut self.rows {
+            row.pose = new_se3_old * row.pose;
+        }
+        self.frame = frame;
+        self
+    }
+
     /// Path length of the whole track, metres.
     pub fn length_m(&self) -> f64 {
         self.rows.last().map_or(0.0, |r| r.s_m)

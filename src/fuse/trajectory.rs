@@ -255,7 +255,8 @@ fn steps(a: &DraftRow, b: &DraftRow) -> Vec<(Option<i64>, f64)> {
 
 impl Draft {
     /// Adds path length, heading, motion and clocks.
-    fn track(self, recording: &Recording, config: &FuseConfig) -> Track {
+    fn track(mut self, recording: &Recording, config: &FuseConfig) -> Track {
+        self.carry_to_ego(recording);
         let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
         let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
         let path = Path::through(&points, &jitter);
@@ -265,7 +266,11 @@ impl Draft {
             .map(|(row, s_m)| {
                 let baseline = BASELINE_M.max(2.0 * row.jitter_m);
                 let rotation = row.rotation.unwrap_or_else(|| self.level(row, &path, *s_m, baseline, compass));
-                let sigma = row.sigma_course_rad.min(std::f64::consts::PI).to_degrees();
+                // Not `min`, which would turn an unknown sigma (NaN) into 180 degrees.
+                let sigma = match row.sigma_course_rad {
+                    s if s > std::f64::consts::PI => 180.0,
+                    s => s.to_degrees(),
+                };
                 // A held heading is as good as it was when it was last seen.
                 if sigma < 20.0 || sigma_held.is_nan() {
                     sigma_held = sigma;
@@ -308,6 +313,28 @@ impl Draft {
         };
         fill_motion(&mut track);
         track
+    }
+
+    /// Moves positions of the GNSS antenna to the ego's origin, where the calibration says where the antenna sits.
+    ///
+    /// The heading is that of the antenna's path: in a bend it differs from the ego's by the angle that the lever arm
+    /// subtends at the centre of the bend, some degrees for an arm of a metre and a radius of 15 m.
+    fn carry_to_ego(&mut self, recording: &Recording) {
+        let mount = recording.sensor("gnss").and_then(|s| s.ego_se3_sensor);
+        let Some(arm) = mount.map(|m| m.translation).filter(|_| self.references == ["gnss"]) else { return };
+        let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
+        let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
+        let path = Path::through(&points, &jitter);
+        let compass = compass(recording);
+        let moved: Vec<Vector3<f64>> = (self.rows.iter().zip(&path.s_m))
+            .map(|(row, s_m)| {
+                let baseline = BASELINE_M.max(2.0 * row.jitter_m);
+                row.at - self.level(row, &path, *s_m, baseline, compass) * arm
+            })
+            .collect();
+        for (row, at) in self.rows.iter_mut().zip(moved) {
+            row.at = at;
+        }
     }
 
     /// The level rotation along the path; where the path has no direction, by the compass, else to the north.

@@ -10,6 +10,7 @@ use super::findings::{Place, Rule, Validation};
 use super::maps::Features;
 use super::rows::{Frames, Ids, Recordings, check_way, stride};
 use super::tables::{Read, check_box, check_pose, each_row, files};
+use crate::coord::hilbert;
 use crate::dataset::manifest::Manifest;
 use crate::dataset::split::Splitter;
 use crate::dataset::{decode, tables};
@@ -42,7 +43,7 @@ pub(super) fn check(dir: &Path, around: &Around<'_>, watch: &Watch<'_>, found: &
     samples.read =
         each_row(dir, &files, tables::samples_table(&[]), watch, found, decode::sample, |place, row, shapes, i| {
             ids.check(place, &row.sample_id);
-            let key = (tables::hilbert(row.lon, row.lat), row.sample_id.clone());
+            let key = (hilbert::key(row.lon, row.lat), row.sample_id.clone());
             if i == 0 {
                 before = Some((place.file.to_string(), key));
             } else if let Some((file, last)) = &mut before {
