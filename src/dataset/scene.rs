@@ -141,6 +141,10 @@ mod tests {
             let sample = dataset.sample(dataset.find(id).expect("there")).expect("read");
             let raster = dataset.bev(&sample).expect("drawn");
             assert_eq!(raster.dim(), (8, 200, 200));
+            // The road was followed and lies under the ego: it is drawn to its end, 400 m east, also ahead.
+            let route: Vec<_> = raster.indexed_iter().filter(|((c, ..), v)| *c == 7 && **v == 1).collect();
+            assert!(route.iter().any(|((_, row, _), _)| *row == 0), "{id}");
+            assert!(route.iter().all(|((_, _, column), _)| (98..102).contains(column)), "{id}");
             // The house is 10 to 30 m east and north of the origin; the ego drives east along the x axis.
             let x = dataset.ego_pose(&sample).expect("a pose").translation.x;
             let house: Vec<_> = raster.indexed_iter().filter(|((c, ..), v)| *c == 4 && **v == 1).collect();
