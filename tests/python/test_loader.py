@@ -4,6 +4,8 @@ import itertools
 import json
 import random
 import shutil
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -237,17 +239,31 @@ def test_an_empty_view_has_no_batches(ds: wl.Dataset) -> None:
     assert len(loader) == 0
 
 
-def test_torch_tensors_share_the_loader(ds: wl.Dataset) -> None:
-    torch = pytest.importorskip("torch")
-    loader = ds.loader(2, **BARE)
-    batch = next(iter(loader.as_torch()))
-    assert isinstance(batch["poses"], torch.Tensor)
-    assert loader.state_dict()["position"] == 2
-
-
-def test_without_torch_the_numpy_loader_still_works(ds: wl.Dataset) -> None:
+def test_torch_tensors_share_the_loader_and_the_memory(ds: wl.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
-        import torch  # noqa: F401
+        import torch
     except ImportError:
-        with pytest.raises(ImportError):
-            ds.loader(2, **BARE).as_torch()
+        # All that is asked of torch is `from_numpy`: where it is not installed, one that marks what it was given.
+        torch = types.ModuleType("torch")
+        torch.from_numpy = lambda array: ("tensor", array)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "torch", torch)
+        monkeypatch.delitem(sys.modules, "worldloom._torch", raising=False)
+    loader, plain = ds.loader(2, shuffle=False), next(ds.loader(2, shuffle=False))
+    tensors = loader.as_torch()
+    assert len(tensors) == len(loader)
+    batch = next(iter(tensors))
+    kind = type(torch.from_numpy(np.zeros(1)))
+    assert isinstance(batch["poses"], kind)
+    assert all(isinstance(picture, kind) for picture in batch["images"].values())
+    assert batch["sample_id"] == plain["sample_id"]
+    assert tensors.state_dict() == loader.state_dict()
+    tensors.load_state_dict({**loader.state_dict(), "position": 0})
+    assert next(tensors)["sample_id"] == plain["sample_id"]
+    monkeypatch.delitem(sys.modules, "worldloom._torch", raising=False)
+
+
+def test_without_torch_the_error_says_so(ds: wl.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "worldloom._torch", raising=False)
+    with pytest.raises(ImportError, match="torch"):
+        ds.loader(2, **BARE).as_torch()
