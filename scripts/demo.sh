@@ -10,4 +10,4 @@ worldloom="${CARGO_TARGET_DIR:-target}/release/worldloom"
 "$worldloom" query out/town --near 127.1128,37.3935,150 --limit 5
 "$worldloom" show out/town 20 --out out/sample.png
 echo
-echo "Look at out/sample.png, and at out/town/README.md."
+echo "Look at out/town/report.html, and at out/sample.png."

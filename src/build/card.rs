@@ -38,7 +38,11 @@ fn write_card(text: &mut String, manifest: &Manifest, whole: &Whole) -> std::fmt
         let (start, end) = (Timestamp::from_ns(t.start_ns), Timestamp::from_ns(t.end_ns));
         writeln!(text, "- Times: {start} to {end}")?;
     }
-    writeln!(text, "- Left out: {} records", whole.quarantine.total())?;
+    writeln!(
+        text,
+        "- Left out: {} records (`report.html` shows what there is, and what is not)",
+        whole.quarantine.total()
+    )?;
     for (file, reason, refused) in whole.quarantine.iter().take(LISTED) {
         let place = refused.examples.first().map_or(file, String::as_str);
         writeln!(text, "  - {place}: {reason} ({} times)", refused.count)?;

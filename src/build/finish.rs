@@ -1,4 +1,4 @@
-//! Phase 3: what speaks of the whole data set: its card and its manifest.
+//! Phase 3: what speaks of the whole data set: its report, its card and its manifest.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::manifest::{FORMAT_VERSION, Manifest};
 use crate::dataset::unit::{Receipt, StagedFile, Staging, stage_file};
 use crate::error::{ErrorKind, Quarantine, Result};
+use crate::show::{BuildFacts, report};
 
 use super::card::card;
 use super::maps::MapFacts;
@@ -27,7 +28,7 @@ pub struct Whole {
     pub quarantine: Quarantine,
 }
 
-/// Writes card and manifest into `data/`, and sweeps away what belongs to no unit.
+/// Writes report, card and manifest into `data/`, and sweeps away what belongs to no unit.
 ///
 /// # Errors
 ///
@@ -55,6 +56,12 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
         segments.merge(facts.segments);
     }
     let whole = Whole { counts, segments, quarantine };
+    let facts = BuildFacts {
+        quarantine: &whole.quarantine,
+        empty_ticks: &whole.segments.empty_ticks,
+        dropped_windows: &whole.segments.dropped_windows,
+        notes: &map_facts.notes,
+    };
 
     let mut manifest = Manifest {
         format_version: FORMAT_VERSION,
@@ -67,10 +74,12 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
         times: whole.segments.times,
         files: files.values().cloned().collect(),
     };
-    let path = data.join("README.md");
-    std::fs::write(&path, card(&manifest, &whole)).map_err(|e| ErrorKind::io("write", e).in_file(&path))?;
-    let entry = stage_file(&data, &path)?;
-    files.insert(entry.path.clone(), entry);
+    for (name, text) in [("README.md", card(&manifest, &whole)), ("report.html", report(&data, &manifest, &facts)?)] {
+        let path = data.join(name);
+        std::fs::write(&path, text).map_err(|e| ErrorKind::io("write", e).in_file(&path))?;
+        let entry = stage_file(&data, &path)?;
+        files.insert(entry.path.clone(), entry);
+    }
     manifest.files = files.into_values().collect();
     manifest.write(&data)?;
 

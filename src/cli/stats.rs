@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::dataset::Dataset;
 use crate::dataset::histogram::Histogram;
+use crate::dataset::manifest::Manifest;
 use crate::dataset::stats::Stats;
+use crate::dataset::survey::Survey;
 use crate::error::Result;
 
 use super::context::{Context, Outcome, write_json, write_line};
@@ -27,9 +28,10 @@ const LISTED: usize = 20;
 ///
 /// # Errors
 ///
-/// Those of [`Dataset::open`] and [`Stats::of`].
+/// Those of [`Manifest::read`], [`Survey::read`] and [`Stats::of`].
 pub fn run(ctx: &Context, args: &StatsArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let stats = Stats::of(&Dataset::open(&args.dir)?)?;
+    let manifest = Manifest::read(&args.dir)?;
+    let stats = Stats::of(&args.dir, &manifest, &Survey::read(&args.dir)?)?;
     if ctx.json {
         write_json(out, &stats)?;
     } else {

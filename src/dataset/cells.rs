@@ -37,14 +37,7 @@ impl Table {
 pub(super) fn load(dir: &Path, folder: &str, empty: PolarsResult<DataFrame>) -> Result<Table> {
     let path = dir.join(folder);
     let empty = empty.expect("our own tables can be built without rows");
-    let entries = std::fs::read_dir(&path).map_err(|e| ErrorKind::io("read folder", e).in_file(&path))?;
-    let mut files: Vec<PathBuf> =
-        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "parquet")).collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(ErrorKind::Damaged(format!("no table in `{folder}/`")).in_file(&path));
-    }
-    let tables = files.iter().map(|file| checked(file, &empty)).collect::<Result<Vec<_>>>()?;
+    let tables = files(&path)?.iter().map(|file| checked(file, &empty)).collect::<Result<Vec<_>>>()?;
     // Columns beyond the format stay where every file has them.
     let alike = tables.iter().all(|t| t.schema() == tables[0].schema());
     let mut rows = if alike { tables[0].clear() } else { empty };
@@ -57,13 +50,50 @@ pub(super) fn load(dir: &Path, folder: &str, empty: PolarsResult<DataFrame>) -> 
     Ok(Table { path, rows })
 }
 
+/// Reads `dir/folder/*.parquet` in the order of their names and hands over one at a time, with the `columns` named only.
+///
+/// # Errors
+///
+/// As [`load`], and those of `each`.
+pub(super) fn scan(
+    dir: &Path,
+    folder: &str,
+    empty: PolarsResult<DataFrame>,
+    columns: &[&str],
+    each: &mut dyn FnMut(&Table) -> Result<()>,
+) -> Result<()> {
+    let empty = empty.and_then(|empty| empty.select(columns.iter().copied()));
+    let empty = empty.expect("our own tables can be built without rows");
+    for path in files(&dir.join(folder))? {
+        let rows = fitting(geoparquet::read_columns(&path, Some(columns))?, &path, &empty)?;
+        each(&Table { path, rows })?;
+    }
+    Ok(())
+}
+
+/// The Parquet files of a folder, in the order of their names; at least one.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| ErrorKind::io("read folder", e).in_file(folder))?;
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "parquet")).collect();
+    files.sort();
+    match files.is_empty() {
+        true => Err(ErrorKind::Damaged("the folder has no table".to_string()).in_file(folder)),
+        false => Ok(files),
+    }
+}
+
 /// Reads one file with (at least) the columns of `empty`.
 ///
 /// # Errors
 ///
 /// As [`load`].
 pub(super) fn checked(file: &Path, empty: &DataFrame) -> Result<DataFrame> {
-    let table = geoparquet::read(file)?;
+    fitting(geoparquet::read(file)?, file, empty)
+}
+
+/// The table of a file, where it has the columns of `empty`.
+fn fitting(table: DataFrame, file: &Path, empty: &DataFrame) -> Result<DataFrame> {
     for field in empty.schema().iter_fields() {
         let found = table.schema().get(field.name()).cloned();
         let reason = match found {

@@ -102,9 +102,19 @@ fn arrow_schema_entry(schema: &ArrowSchema) -> String {
 ///
 /// [`ErrorKind::NotFound`], [`ErrorKind::Io`], or [`ErrorKind::Damaged`] where it is not Parquet.
 pub fn read(path: &Path) -> Result<DataFrame> {
+    read_columns(path, None)
+}
+
+/// Reads some columns of a (Geo)Parquet file as one chunk; all where none are named.
+///
+/// # Errors
+///
+/// As [`read`]; where a column is not there, too.
+pub fn read_columns(path: &Path, columns: Option<&[&str]>) -> Result<DataFrame> {
+    let columns = columns.map(|names| names.iter().map(|name| (*name).to_string()).collect());
     let bytes = std::fs::read(path).map_err(|e| ErrorKind::io("read", e).in_file(path))?;
     // polars' own cause is in the message; a garbled file must not bring the program down either.
-    let table = std::panic::catch_unwind(move || decode(bytes));
+    let table = std::panic::catch_unwind(move || decode(bytes, columns));
     match table {
         Ok(Ok(table)) => Ok(table),
         Ok(Err(e)) => Err(ErrorKind::Damaged(format!("not a readable Parquet file ({e})")).in_file(path)),
@@ -142,8 +152,8 @@ pub fn footer(path: &Path) -> Result<Footer> {
     }
 }
 
-fn decode(bytes: Vec<u8>) -> PolarsResult<DataFrame> {
-    let mut table = ParquetReader::new(Cursor::new(bytes)).finish()?;
+fn decode(bytes: Vec<u8>, columns: Option<Vec<String>>) -> PolarsResult<DataFrame> {
+    let mut table = ParquetReader::new(Cursor::new(bytes)).with_columns(columns).finish()?;
     table.rechunk_mut();
     Ok(table)
 }

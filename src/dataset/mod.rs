@@ -5,6 +5,7 @@ mod cells;
 mod columns;
 mod config;
 mod decode;
+mod excerpt;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod geoparquet;
@@ -19,6 +20,7 @@ mod scene;
 pub mod shard;
 pub mod split;
 pub mod stats;
+pub mod survey;
 pub mod tables;
 pub mod unit;
 pub mod validate;

@@ -53,13 +53,24 @@ impl Dataset {
         let dir = dir.as_ref().to_path_buf();
         let manifest = Manifest::read(&dir)?;
         let samples = load(&dir, "samples", tables::samples_table(&[]))?;
-        Ok(Dataset {
+        Ok(Dataset::assemble(dir, manifest, samples, Late::default()))
+    }
+
+    /// A data set of tables that are in memory, the others and the media in `dir`.
+    pub(super) fn of_tables(dir: &Path, manifest: Manifest, samples: DataFrame, frames: DataFrame) -> Dataset {
+        let table = |name: &str, rows| Table { path: dir.join(name), rows };
+        let frames = Late(OnceLock::from(Indexed::new(table("frames", frames), "frame_id")));
+        Dataset::assemble(dir.to_path_buf(), manifest, table("samples", samples), frames)
+    }
+
+    fn assemble(dir: PathBuf, manifest: Manifest, samples: Table, frames: Late<Indexed>) -> Dataset {
+        Dataset {
             dir,
             manifest,
             samples,
             sample_ids: OnceLock::new(),
             boxes: OnceLock::new(),
-            frames: Late::default(),
+            frames,
             poses: Late::default(),
             recordings: Late::default(),
             references: Late::default(),
@@ -67,7 +78,7 @@ impl Dataset {
             imagery: Late::default(),
             shards: Mutex::default(),
             tracks: Mutex::default(),
-        })
+        }
     }
 
     /// Where it lies.
@@ -176,11 +187,7 @@ impl Dataset {
     ///
     /// As [`frames`](Dataset::frames).
     pub fn recordings(&self) -> Result<&BTreeMap<String, RecordingRow>> {
-        self.recordings.get(|| {
-            let table = load(&self.dir, "recordings", tables::recordings_table(&[]))?;
-            let rows = (0..table.rows.height()).map(|i| table.row(i, decode::recording));
-            rows.map(|row| row.map(|r| (r.recording_id.clone(), r))).collect()
-        })
+        self.recordings.get(|| read_recordings(&self.dir))
     }
 
     /// A recording by its id.
@@ -446,6 +453,17 @@ fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
         input_s_m: Vec::new(),
         frame_s_m: Default::default(),
     }
+}
+
+/// The recordings of a data set's folder, by their ids.
+///
+/// # Errors
+///
+/// [`ErrorKind::Damaged`] naming the file.
+pub(super) fn read_recordings(dir: &Path) -> Result<BTreeMap<String, RecordingRow>> {
+    let table = load(dir, "recordings", tables::recordings_table(&[]))?;
+    let rows = (0..table.rows.height()).map(|i| table.row(i, decode::recording));
+    rows.map(|row| row.map(|r| (r.recording_id.clone(), r))).collect()
 }
 
 /// The map features of a data set's folder, or of one that is being built, layer by layer.

@@ -1,13 +1,16 @@
 //! What a data set holds, in numbers: rows, bytes, splits, channels, kilometres, and how its samples are distributed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use polars::prelude::{DataFrame, Float64Chunked, Int64Chunked, StringChunked};
-use rayon::prelude::*;
 use serde::Serialize;
 
+use super::cells::{must, scan};
 use super::histogram::Histogram;
-use super::{Dataset, geoparquet};
+use super::manifest::Manifest;
+use super::reader::read_recordings;
+use super::survey::{Brief, Survey};
+use super::{geoparquet, tables};
 use crate::coord::BBox;
 use crate::error::Result;
 use crate::record::LAYERS;
@@ -36,7 +39,7 @@ pub struct Stats {
     pub extent: Option<BBox>,
     /// First and last time, RFC 3339.
     pub times: Option<[String; 2]>,
-    /// How samples are distributed by speed, heading, gap and sync residual.
+    /// How samples are distributed by speed, heading, yaw rate, gap, sync residual and recording.
     pub histograms: Vec<Histogram>,
     /// Samples by the licences that they name.
     pub licenses: BTreeMap<String, u64>,
@@ -83,30 +86,32 @@ pub struct RecordingStats {
 }
 
 impl Stats {
-    /// Counts a data set.
+    /// Counts the data set in `dir`, reading its tables a file at a time.
     ///
     /// # Errors
     ///
     /// [`crate::error::ErrorKind::Damaged`] naming the file that cannot be read.
-    pub fn of(dataset: &Dataset) -> Result<Stats> {
-        let manifest = dataset.manifest();
-        let samples = dataset.samples();
-        let frames = dataset.frames()?;
-        let frames_of = tally(text(frames, "recording_id"));
-        let samples_of = tally(text(samples, "recording_id"));
-        let count = |of: &BTreeMap<String, u64>, id: &str| of.get(id).copied().unwrap_or_default();
+    pub fn of(dir: &Path, manifest: &Manifest, survey: &Survey) -> Result<Stats> {
+        let (channels, frames_of) = frames(dir)?;
+        let mut samples_of = vec![0_u64; survey.recordings.len()];
+        let mut splits: BTreeMap<String, u64> = BTreeMap::new();
+        for sample in &survey.samples {
+            samples_of[sample.recording as usize] += 1;
+            *splits.entry(sample.split.name().to_string()).or_default() += 1;
+        }
+        let samples_of: BTreeMap<&str, u64> = survey.recordings.iter().map(String::as_str).zip(samples_of).collect();
         let mut recordings = Vec::new();
-        for (id, row) in dataset.recordings()? {
+        for (id, row) in read_recordings(dir)? {
             let span_ns = row.t_start_ns.zip(row.t_end_ns).map(|(start, end)| end.saturating_sub(start));
             recordings.push(RecordingStats {
-                recording_id: id.clone(),
-                kind: row.kind.clone(),
+                kind: row.kind,
                 start: row.t_start_ns.map(|t| Timestamp::from_ns(t).to_string()),
                 duration_s: span_ns.map(|ns| ns as f64 / 1e9),
                 length_m: row.length_m,
-                frames: count(&frames_of, id),
-                samples: count(&samples_of, id),
-                license: row.license.clone(),
+                frames: frames_of.get(&id).copied().unwrap_or_default(),
+                samples: samples_of.get(id.as_str()).copied().unwrap_or_default(),
+                license: row.license,
+                recording_id: id,
             });
         }
         let mut bytes = BTreeMap::new();
@@ -114,111 +119,79 @@ impl Stats {
             let folder = file.path.split('/').next().unwrap_or_default();
             *bytes.entry(folder.to_string()).or_default() += file.size;
         }
-        let counted = counted(dataset)?;
-        let mut licenses = BTreeMap::new();
-        for license in counted.iter().flat_map(|(_, licenses)| licenses) {
-            *licenses.entry(license.clone()).or_default() += 1;
-        }
+        let all = |value: fn(&Brief) -> f64| -> Vec<Option<f64>> {
+            survey.samples.iter().map(|s| Some(value(s)).filter(|v| v.is_finite())).collect()
+        };
+        let of_recordings = recordings.iter().map(|r| Some(r.samples as f64)).collect();
         Ok(Stats {
             name: manifest.name.clone(),
             code_version: manifest.code_version.clone(),
-            rows: rows(dataset)?,
+            rows: rows(dir, manifest)?,
             bytes,
-            splits: tally(text(samples, "split")),
-            channels: channels(frames),
+            splits,
+            channels,
             hours: recordings.iter().filter_map(|r| r.duration_s).sum::<f64>() / 3600.0,
             km: recordings.iter().map(|r| r.length_m).sum::<f64>() / 1000.0,
             extent: manifest.extent,
             times: manifest.times.map(|t| [t.start_ns, t.end_ns].map(|ns| Timestamp::from_ns(ns).to_string())),
             histograms: vec![
-                Histogram::even("speed at t0", "m/s", counted.iter().map(|(speed, _)| *speed).collect()),
-                Histogram::compass("heading at t0", float(samples, "heading_deg").iter().collect()),
-                Histogram::decades("interpolation gap", "ms", float(samples, "interpolation_gap_ms").iter().collect()),
-                Histogram::decades("sync residual", "ms", float(samples, "sync_residual_ms").iter().collect()),
+                Histogram::even("speed at t0", "m/s", all(|s| s.speed_mps)),
+                Histogram::compass("heading at t0", all(|s| s.heading_deg)),
+                Histogram::even("yaw rate at t0", "°/s", all(|s| s.yaw_rate_radps.to_degrees())),
+                Histogram::decades("interpolation gap", "ms", all(|s| s.interpolation_gap_ms)),
+                Histogram::decades("sync residual", "ms", all(|s| s.sync_residual_ms)),
+                Histogram::decades("samples a recording", "", of_recordings),
             ],
-            licenses,
+            licenses: survey.licenses.clone(),
             attributions: manifest.sources.iter().filter_map(|s| s.attribution.clone()).collect(),
             recordings,
         })
     }
 }
 
-/// Rows by table, from the files' own footers where the table is not needed for anything else.
-fn rows(dataset: &Dataset) -> Result<BTreeMap<String, u64>> {
-    let mut rows = BTreeMap::from([
-        ("samples".to_string(), dataset.len() as u64),
-        ("frames".to_string(), dataset.frames()?.height() as u64),
-        ("recordings".to_string(), dataset.recordings()?.len() as u64),
-    ]);
-    for file in &dataset.manifest().files {
+/// Rows by table, from the files' own footers.
+fn rows(dir: &Path, manifest: &Manifest) -> Result<BTreeMap<String, u64>> {
+    let mut rows = BTreeMap::new();
+    for file in &manifest.files {
         let (folder, name) = file.path.split_once('/').unwrap_or_default();
         let Some(stem) = name.strip_suffix(".parquet") else { continue };
         let table = match folder {
-            "poses" | "references" | "sources" => folder.to_string(),
+            "samples" | "frames" | "recordings" | "poses" | "references" | "sources" => folder.to_string(),
             "map" if LAYERS.iter().any(|layer| layer.name() == stem) => format!("map/{stem}"),
             _ => continue,
         };
-        let footer = geoparquet::footer(&dataset.dir().join(&file.path))?;
+        let footer = geoparquet::footer(&dir.join(&file.path))?;
         *rows.entry(table).or_default() += footer.groups.iter().map(|n| *n as u64).sum::<u64>();
     }
     Ok(rows)
 }
 
-fn channels(frames: &DataFrame) -> Vec<ChannelStats> {
-    let [channel, modality, format] = ["channel", "modality", "format"].map(|name| text(frames, name));
-    let length = long(frames, "length");
-    let mut by_kind: BTreeMap<[&str; 3], (u64, u64)> = BTreeMap::new();
-    for i in 0..frames.height() {
-        let key = [channel, modality, format].map(|column| column.get(i).unwrap_or_default());
-        let of_kind = by_kind.entry(key).or_default();
-        of_kind.0 += 1;
-        of_kind.1 += length.get(i).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-    }
-    let stats = |([channel, modality, format], (frames, bytes)): ([&str; 3], (u64, u64))| ChannelStats {
-        channel: channel.to_string(),
-        modality: modality.to_string(),
-        format: format.to_string(),
+/// Frames and bytes by channel, modality and format; frames by recording.
+fn frames(dir: &Path) -> Result<(Vec<ChannelStats>, BTreeMap<String, u64>)> {
+    let mut of_recordings: BTreeMap<String, u64> = BTreeMap::new();
+    let mut by_kind: BTreeMap<[String; 3], (u64, u64)> = BTreeMap::new();
+    let columns = ["recording_id", "channel", "modality", "format", "length"];
+    scan(dir, "frames", tables::frames_table(&[]), &columns, &mut |table| {
+        for i in 0..table.rows.height() {
+            let (recording_id, kind, length) = table.row(i, |cells, i| {
+                let text = |name| must(name, cells.text(name, i));
+                let kind = [text("channel")?, text("modality")?, text("format")?];
+                Ok((text("recording_id")?, kind, must("length", cells.long("length", i))?))
+            })?;
+            *of_recordings.entry(recording_id).or_default() += 1;
+            let of_kind = by_kind.entry(kind).or_default();
+            *of_kind = (of_kind.0 + 1, of_kind.1 + u64::try_from(length).unwrap_or_default());
+        }
+        Ok(())
+    })?;
+    let channels = by_kind.into_iter().map(|([channel, modality, format], (frames, bytes))| ChannelStats {
+        channel,
+        modality,
+        format,
         frames,
         bytes,
-    };
-    by_kind.into_iter().map(stats).collect()
-}
-
-/// What is counted of one sample: forward speed at the anchor (`None` without a clock), and licences.
-type Counted = (Option<f64>, Vec<String>);
-
-fn counted(dataset: &Dataset) -> Result<Vec<Counted>> {
-    let of_sample = |i| {
-        let sample = dataset.sample(i)?;
-        let speed = sample.actions.get(sample.anchor_tick()).map(|action| f64::from(action[0]));
-        Ok((speed.filter(|v| v.is_finite()), sample.licenses))
-    };
-    (0..dataset.len()).into_par_iter().map(of_sample).collect()
-}
-
-fn tally(column: &StringChunked) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for value in column.iter().flatten() {
-        match counts.get_mut(value) {
-            Some(count) => *count += 1,
-            None => drop(counts.insert(value.to_string(), 1)),
-        }
-    }
-    counts
-}
-
-const CHECKED: &str = "the schema was checked when the table was read";
-
-fn text<'a>(table: &'a DataFrame, name: &str) -> &'a StringChunked {
-    table.column(name).and_then(|c| c.str()).expect(CHECKED)
-}
-
-fn float<'a>(table: &'a DataFrame, name: &str) -> &'a Float64Chunked {
-    table.column(name).and_then(|c| c.f64()).expect(CHECKED)
-}
-
-fn long<'a>(table: &'a DataFrame, name: &str) -> &'a Int64Chunked {
-    table.column(name).and_then(|c| c.i64()).expect(CHECKED)
+    });
+    Ok((channels.collect(), of_recordings))
 }
 
 #[cfg(test)]
@@ -230,7 +203,9 @@ mod tests {
     fn the_fixture_is_counted() {
         let dir = tempfile::tempdir().expect("a folder");
         fixture::write(dir.path(), &fixture::samples());
-        let stats = Stats::of(&Dataset::open(dir.path()).expect("a data set")).expect("counted");
+        let manifest = Manifest::read(dir.path()).expect("a manifest");
+        let survey = Survey::read(dir.path()).expect("read");
+        let stats = Stats::of(dir.path(), &manifest, &survey).expect("counted");
         let rows = ["samples", "frames", "poses", "recordings", "references", "sources", "map/road", "map/rail"];
         assert_eq!(rows.map(|table| stats.rows[table]), [40, 2, 120, 2, 2, 1, 1, 0]);
         assert_eq!(stats.splits, [("none".to_string(), 14), ("train".to_string(), 26)].into());
@@ -238,7 +213,8 @@ mod tests {
         let [channel] = &stats.channels[..] else { panic!("one kind of frame: {:?}", stats.channels) };
         assert_eq!((channel.format.as_str(), channel.frames, channel.bytes), ("png", 2, bytes));
         assert!((stats.km - 0.59).abs() < 1e-9 && (stats.hours - 29.5 / 3600.0).abs() < 1e-12);
-        let [speed, heading, gap, sync] = &stats.histograms[..] else { panic!("four") };
+        let [speed, heading, yaw, gap, sync, recordings] = &stats.histograms[..] else { panic!("six") };
+        assert_eq!((yaw.missing, yaw.max, recordings.min, recordings.max), (14, Some(0.0), Some(14.0), Some(26.0)));
         assert_eq!((speed.missing, speed.median), (14, Some(10.0)));
         assert_eq!(heading.bins.iter().find(|bin| bin.label == "E").map(|bin| bin.count), Some(40));
         assert_eq!((gap.max, sync.min), (Some(1000.0), Some(12.5)));

@@ -12,5 +12,5 @@ pub use caption::{Josa, LANGUAGES, TASKS, captions};
 pub use channels::ChannelFilter;
 pub use config::{Axis, ReferencesConfig, SampleConfig, SampleOverride, TextConfig};
 pub use grid::tick_offsets;
-pub use row::{Caption, PrivacyState, SampleFrame, SampleRow, Split};
+pub use row::{Caption, PrivacyState, SampleFrame, SampleRow, Split, anchor_tick};
 pub use window::{Observation, WindowInput, WindowStats, windows};

@@ -141,10 +141,15 @@ pub struct SampleRow {
 impl SampleRow {
     /// Index of the anchor among the ticks: the one at `t0_ns`, without a clock at `s0_m`.
     pub fn anchor_tick(&self) -> usize {
-        let found = match (&self.pose_t_ns, self.t0_ns) {
-            (Some(times), Some(t0)) => times.iter().position(|t| *t == t0),
-            _ => self.pose_s_m.iter().position(|s| *s == self.s0_m),
-        };
-        found.unwrap_or(0)
+        anchor_tick(self.pose_t_ns.as_deref(), self.t0_ns, &self.pose_s_m, self.s0_m)
     }
+}
+
+/// Index of the anchor among ticks at these times and path lengths: as [`SampleRow::anchor_tick`].
+pub fn anchor_tick(pose_t_ns: Option<&[i64]>, t0_ns: Option<i64>, pose_s_m: &[f64], s0_m: f64) -> usize {
+    let found = match (pose_t_ns, t0_ns) {
+        (Some(times), Some(t0)) => times.iter().position(|t| *t == t0),
+        _ => pose_s_m.iter().position(|s| *s == s0_m),
+    };
+    found.unwrap_or(0)
 }

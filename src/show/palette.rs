@@ -93,3 +93,8 @@ pub(super) fn ramp(t: f32) -> Colour {
         (a + (b - a) * share + 0.5) as u8
     })
 }
+
+/// `#rrggbb`.
+pub(super) fn hex(colour: Colour) -> String {
+    format!("#{:02x}{:02x}{:02x}", colour[0], colour[1], colour[2])
+}

@@ -159,11 +159,15 @@ impl Block for Row {
     }
 }
 
-/// The ticks that are shown: every nth around the anchor, each moved to the nearest tick with a frame where it has none.
+/// The ticks that are shown: all of few; of many every nth around the anchor, each moved to the nearest tick with a frame
+/// where it has none; where only few have one, those and the anchor.
 fn choose(present: &[bool], anchor: usize) -> Vec<usize> {
     let n = present.len();
     if n <= MOST {
         return (0..n).collect();
+    }
+    if present.iter().filter(|p| **p).count() < MOST {
+        return (0..n).filter(|tick| present[*tick] || *tick == anchor).collect();
     }
     let step = (2..=n).find(|step| anchor / step + (n - 1 - anchor) / step < MOST).unwrap_or(n);
     let near = |tick: usize| {
@@ -277,10 +281,13 @@ mod tests {
         assert_eq!(choose(&[true; 5], 1), [0, 1, 2, 3, 4]);
         let all = choose(&[true; 21], 5);
         assert_eq!(all, [2, 5, 8, 11, 14, 17, 20]);
-        // A frame each fifth tick, from tick 1: cells move to it where it is within reach, the anchor never.
+        // A frame each fifth tick, from tick 1: few enough to show them all.
         let sparse: Vec<bool> = (0..21).map(|k| k % 5 == 1).collect();
-        let ticks = choose(&sparse, 5);
-        assert!(ticks.contains(&5) && ticks.contains(&1) && ticks.contains(&11) && ticks.contains(&16), "{ticks:?}");
+        assert_eq!(choose(&sparse, 5), [1, 5, 6, 11, 16]);
+        // A frame each third tick of sixty: cells move to one where it is within reach, the anchor never.
+        let many: Vec<bool> = (0..60).map(|k| k % 3 == 1).collect();
+        let ticks = choose(&many, 20);
+        assert!(ticks.contains(&20) && ticks.iter().all(|t| *t == 20 || many[*t]), "{ticks:?}");
         for n in 9..200 {
             assert!(choose(&vec![true; n], n / 3).len() <= MOST);
         }

@@ -1,5 +1,7 @@
 //! The map around the anchor from above, ego in the middle and its front up, with the way driven.
 
+use image::RgbImage;
+
 use super::blocks::{Block, SMALL, TITLE, flow, title};
 use super::canvas::{Area, Canvas, Line, Spot};
 use super::clip::Point;
@@ -61,38 +63,57 @@ impl PlanView {
                 };
                 let line = Line { colour: style.colour, width: (width_m * scale).max(1.2), dash };
                 parts.lines.iter().for_each(|points| canvas.line(points, line));
-                parts.points.iter().for_each(|p| canvas.circle(*p, 3.0, style.colour));
+                let radius = (side / 240.0).clamp(1.5, 3.0);
+                parts.points.iter().for_each(|p| canvas.circle(*p, radius, style.colour));
             }
         }
     }
 
-    /// Names of the longest roads, where they do not lie on each other.
+    /// Names of the longest roads, where they cover neither each other nor the way.
     fn draw_names(&self, canvas: &mut Canvas, side: f32) {
-        let mut roads: Vec<(f32, &str, Spot)> = Vec::new();
+        let mut roads: Vec<(f32, &str, Vec<Spot>)> = Vec::new();
         for road in self.features.iter().filter(|f| f.layer == MapLayer::Road) {
             let Some(name) = road.name_ko.as_deref().or(road.name.as_deref()) else { continue };
             let lines = self.ground.parts(&road.geometry, side).lines;
-            let Some((length, middle)) = lines.iter().filter_map(|l| half_way(l)).max_by(|a, b| a.0.total_cmp(&b.0))
-            else {
-                continue;
-            };
-            roads.push((length, name, middle));
+            roads.extend(lines.into_iter().map(|line| (length(&line), name, line)));
         }
+        roads.retain(|(length, ..)| *length >= 60.0);
         roads.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let way: Vec<Spot> = self.way.iter().map(|p| self.ground.pixel(*p, side)).collect();
         let mut taken: Vec<(Area, &str)> = Vec::new();
-        for (length, name, (x, y)) in roads {
-            let width = text_width(name, SMALL, Weight::Regular) + 8.0;
-            let label = Area::new(x - width / 2.0, y - 10.0, width, 20.0);
-            let apart =
-                |a: &Area| a.right() < label.x || label.right() < a.x || a.bottom() < label.y || label.bottom() < a.y;
-            let inside = label.x > 2.0 && label.y > 40.0 && label.right() < side - 2.0 && label.bottom() < side - 34.0;
-            if length < 60.0 || !inside || taken.iter().any(|(a, n)| *n == name || !apart(a)) {
+        for (_, name, line) in &roads {
+            if taken.iter().any(|(_, n)| n == name) {
                 continue;
             }
-            canvas.polygon(&[corners(label)], PAPER, 0.82);
-            canvas.text(label.x + 4.0, label.y + 2.0, SMALL, name, INK, Weight::Regular);
-            taken.push((label, name));
+            let width = text_width(name, SMALL, Weight::Regular) + 8.0;
+            let labels = [0.5, 0.3, 0.7, 0.15, 0.85].into_iter().filter_map(|share| {
+                let (x, y) = along(line, share)?;
+                Some(Area::new(x - width / 2.0, y - 10.0, width, 20.0))
+            });
+            let free = |label: &Area| {
+                let inside =
+                    label.x > 2.0 && label.y > 2.0 && label.right() < side - 2.0 && label.bottom() < side - 34.0;
+                let corner = label.right() > side - 74.0 && label.y < 74.0;
+                let on_way = way.iter().any(|p| {
+                    (label.x - 14.0..label.right() + 14.0).contains(&p.0)
+                        && (label.y - 14.0..label.bottom() + 14.0).contains(&p.1)
+                });
+                inside && !corner && !on_way && taken.iter().all(|(other, _)| apart(other, label))
+            };
+            if let Some(label) = labels.into_iter().find(free) {
+                canvas.polygon(&[corners(label)], PAPER, 0.82);
+                canvas.text(label.x + 4.0, label.y + 2.0, SMALL, name, INK, Weight::Regular);
+                taken.push((label, name));
+            }
         }
+    }
+
+    /// Map and way alone, a square of so many pixels.
+    pub(super) fn picture(&self, side: f32) -> RgbImage {
+        let mut canvas = Canvas::new(side, side, PANEL);
+        self.draw_map(&mut canvas, side);
+        self.draw_way(&mut canvas, side);
+        canvas.into_picture()
     }
 
     fn draw_way(&self, canvas: &mut Canvas, side: f32) {
@@ -110,7 +131,7 @@ pub(super) fn draw_way(canvas: &mut Canvas, ground: &Ground, way: &[Point], anch
     }
     // Ticks of a slow window lie close together: their dots shrink before they hide the line.
     let apart: f32 = pixels.windows(2).map(|p| (p[1].0 - p[0].0).hypot(p[1].1 - p[0].1)).sum();
-    let radius = (apart / pixels.len().max(2) as f32 * 0.3).min(3.4);
+    let radius = (apart / pixels.len().max(2) as f32 * 0.22).min(3.4);
     for (tick, p) in pixels.iter().enumerate().filter(|_| radius >= 1.8) {
         let colour = if tick <= anchor { PAST } else { FUTURE };
         canvas.circle(*p, radius + 1.2, WHITE);
@@ -118,10 +139,11 @@ pub(super) fn draw_way(canvas: &mut Canvas, ground: &Ground, way: &[Point], anch
     }
     // An arrow head: where the ego is and where it looks, at any scale.
     let (x, y) = ground.pixel((0.0, 0.0), side);
+    let size = (side / 700.0).clamp(0.6, 1.0);
     let arrow =
         |s: f32| vec![(x, y - 13.0 * s), (x + 9.0 * s, y + 10.0 * s), (x, y + 5.0 * s), (x - 9.0 * s, y + 10.0 * s)];
-    canvas.polygon(&[arrow(1.3)], WHITE, 1.0);
-    canvas.polygon(&[arrow(1.0)], INK, 1.0);
+    canvas.polygon(&[arrow(1.3 * size)], WHITE, 1.0);
+    canvas.polygon(&[arrow(size)], INK, 1.0);
 }
 
 enum Legend {
@@ -226,17 +248,24 @@ fn outline(canvas: &mut Canvas, rings: &[Vec<Spot>], colour: super::palette::Col
     }
 }
 
-/// Length of a line and the point half-way along it.
-fn half_way(points: &[Spot]) -> Option<(f32, Spot)> {
-    let lengths: Vec<f32> = points.windows(2).map(|p| (p[1].0 - p[0].0).hypot(p[1].1 - p[0].1)).collect();
-    let whole: f32 = lengths.iter().sum();
-    let mut left = whole / 2.0;
-    for (pair, length) in points.windows(2).zip(lengths) {
-        if left <= length && length > 0.0 {
-            let t = left / length;
-            return Some((whole, (pair[0].0 + (pair[1].0 - pair[0].0) * t, pair[0].1 + (pair[1].1 - pair[0].1) * t)));
+fn apart(a: &Area, b: &Area) -> bool {
+    a.right() < b.x || b.right() < a.x || a.bottom() < b.y || b.bottom() < a.y
+}
+
+fn length(points: &[Spot]) -> f32 {
+    points.windows(2).map(|p| (p[1].0 - p[0].0).hypot(p[1].1 - p[0].1)).sum()
+}
+
+/// The point at a share of a line's length.
+fn along(points: &[Spot], share: f32) -> Option<Spot> {
+    let mut left = length(points) * share;
+    for pair in points.windows(2) {
+        let step = length(pair);
+        if left <= step && step > 0.0 {
+            let t = left / step;
+            return Some((pair[0].0 + (pair[1].0 - pair[0].0) * t, pair[0].1 + (pair[1].1 - pair[0].1) * t));
         }
-        left -= length;
+        left -= step;
     }
     None
 }

@@ -16,7 +16,7 @@ use crate::sample::{Caption, SampleRow};
 use crate::time::Timestamp;
 
 /// A clock that starts before GPS was in use counts from an epoch of its own.
-const FIRST_PLAUSIBLE_NS: i64 = 631_152_000_000_000_000;
+pub(super) const FIRST_PLAUSIBLE_NS: i64 = 631_152_000_000_000_000;
 /// Most texts that a sheet prints.
 const MOST_TEXTS: usize = 12;
 
