@@ -10,11 +10,13 @@ use super::context::{Context, Outcome, write_json, write_line};
 
 /// Build a data set from a config; the same command goes on after an interruption.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom build build.toml --out town --set sample.rate_hz=10")]
 pub struct BuildArgs {
     /// The build.toml.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     config: PathBuf,
     /// Folder of the data set to be; work is staged in its sibling DIR.staging.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
     /// Override a key of the config, e.g. --set sample.rate_hz=10 or --set recording.0.channel=front.
     #[arg(long, value_name = "KEY=VALUE")]

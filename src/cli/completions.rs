@@ -12,6 +12,7 @@ use super::context::Outcome;
 
 /// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom completions bash > ~/.local/share/bash-completion/completions/worldloom")]
 pub struct CompletionsArgs {
     /// bash, elvish, fish, powershell or zsh.
     shell: Shell,

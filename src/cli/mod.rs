@@ -6,6 +6,7 @@
 mod build;
 mod completions;
 mod context;
+mod explain;
 mod probe;
 mod query;
 mod schema;
@@ -44,6 +45,7 @@ enum Command {
     Stats(stats::StatsArgs),
     Show(show::ShowArgs),
     Validate(validate::ValidateArgs),
+    Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -88,6 +90,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Stats(args) => stats::run(ctx, &args, out),
         Command::Show(args) => show::run(ctx, &args, out),
         Command::Validate(args) => validate::run(ctx, &args, out),
+        Command::Explain(args) => explain::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

@@ -12,6 +12,7 @@ use super::context::{Context, Outcome, write_json, write_line};
 ///
 /// Reads each source but writes nothing. Times are UTC.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom probe drives/* map/town.osm.pbf")]
 pub struct ProbeArgs {
     /// Files or folders; their kind is recognised by content.
     #[arg(required = true, value_name = "PATH")]

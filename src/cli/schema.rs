@@ -9,6 +9,7 @@ use super::context::{Outcome, write_line};
 
 /// Print a JSON Schema: of the config, of a recording's files.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom schema build > build.schema.json")]
 pub struct SchemaArgs {
     /// Which one; without a name, the names there are.
     name: Option<String>,

@@ -13,13 +13,15 @@ use super::context::{Context, Outcome, write_json, write_line};
 
 /// Draw one sample as a contact sheet: frames, map, path, LiDAR, motion, sound, texts, provenance.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom show town 06db25 --out sample.png")]
 pub struct ShowArgs {
     /// The data set.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
     /// Its id, the beginning of one, or its number from 0.
     sample: String,
     /// Where the picture goes; SAMPLE.png in the working folder when left out.
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, value_name = "PNG", value_hint = clap::ValueHint::FilePath)]
     out: Option<PathBuf>,
 }
 

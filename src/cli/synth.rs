@@ -14,7 +14,7 @@ use super::context::{Context, Outcome, write_json, write_line};
                         worldloom build world/build.toml --out town")]
 pub struct SynthArgs {
     /// Folder to write; it must not exist yet.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: PathBuf,
     /// How many drives.
     #[arg(long, value_name = "N", default_value_t = 2)]

@@ -20,23 +20,44 @@ impl Dataset {
         }
         let ids = self.samples().column("sample_id").and_then(|c| c.str());
         let ids = ids.expect("the schema was checked when the table was read");
-        let mut begin = ids.iter().enumerate().filter(|(_, id)| id.is_some_and(|id| id.starts_with(name)));
-        match (begin.next(), begin.count()) {
-            (Some((row, _)), 0) if !name.is_empty() => Ok(row),
-            (first, more) => {
-                let error = ErrorKind::Unknown { what: "sample", name: name.to_string() }.in_file(self.dir());
-                Err(match (first, self.len()) {
-                    (Some(_), _) if !name.is_empty() => {
-                        error.with_hint(format!("{} ids begin so: add a letter", more + 1))
-                    }
-                    (_, 0) => error.with_hint("the data set has no samples"),
-                    (_, n) => {
-                        error.with_hint(format!("name an id, the beginning of one, or a number from 0 to {}", n - 1))
-                    }
-                })
-            }
+        let begin: Vec<(usize, &str)> = ids
+            .iter()
+            .enumerate()
+            .filter_map(|(row, id)| Some((row, id?)))
+            .filter(|(_, id)| id.starts_with(name))
+            .collect();
+        match &begin[..] {
+            [(row, _)] if !name.is_empty() => return Ok(*row),
+            _ => {}
         }
+        let error = ErrorKind::Unknown { what: "sample", name: name.to_string() }.in_file(self.dir());
+        if self.is_empty() {
+            return Err(error.with_hint("the data set has no samples"));
+        }
+        let last = self.len() - 1;
+        if name.is_empty() {
+            return Err(error.with_hint(format!("name an id, the beginning of one, or a number from 0 to {last}")));
+        }
+        if begin.is_empty() {
+            let near = nearest(ids.iter().flatten(), name).join(", ");
+            let hint = format!("nearest are {near}; a number from 0 to {last} names a sample, too");
+            return Err(error.with_hint(hint));
+        }
+        let some = begin.iter().take(NEAR).map(|(_, id)| *id).collect::<Vec<_>>().join(", ");
+        let more = if begin.len() > NEAR { ", …" } else { "" };
+        Err(error.with_hint(format!("{} ids begin so: {some}{more}", begin.len())))
     }
+}
+
+/// Ids that an error names.
+const NEAR: usize = 5;
+
+/// The ids that share most letters at the same places with a name, the best first.
+fn nearest<'a>(ids: impl Iterator<Item = &'a str>, name: &str) -> Vec<&'a str> {
+    let alike = |id: &str| id.chars().zip(name.chars()).filter(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+    let mut all: Vec<(std::cmp::Reverse<usize>, &str)> = ids.map(|id| (std::cmp::Reverse(alike(id)), id)).collect();
+    all.sort_unstable();
+    all.into_iter().take(NEAR).map(|(_, id)| id).collect()
 }
 
 #[cfg(test)]
@@ -56,7 +77,8 @@ mod tests {
         assert_eq!(dataset.find_like("abc").expect("by its beginning"), at);
         assert_eq!(dataset.find_like("7").expect("by number"), 7);
         let hint = |name: &str| dataset.find_like(name).expect_err("none").hint().unwrap_or_default().to_string();
-        assert!(hint("ab").contains("2 ids begin so"));
+        assert_eq!(hint("ab"), "2 ids begin so: abc1, abd2");
+        assert!(hint("abx1").starts_with("nearest are abc1, abd2, s"), "{}", hint("abx1"));
         assert!(hint("zz").contains("from 0 to 39") && hint("").contains("from 0") && hint("40").contains("from 0"));
     }
 }

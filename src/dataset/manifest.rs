@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::SplitConfig;
+use super::split::Splitter;
 use super::unit::StagedFile;
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Result};
@@ -114,6 +116,20 @@ impl Manifest {
             None => None,
         };
         Ok(common.with(own.as_ref()))
+    }
+
+    /// How its config splits samples.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] where the config does not say; those of [`Splitter::new`].
+    pub fn splitter(&self) -> Result<Splitter> {
+        let damaged = |reason: String| ErrorKind::Damaged(format!("config of the manifest: {reason}")).bare();
+        let seed = self.config.get("dataset").and_then(|d| d.get("seed")).and_then(serde_json::Value::as_u64);
+        let seed = seed.ok_or_else(|| damaged("no `dataset.seed`".to_string()))?;
+        let split = self.config.get("split").cloned().unwrap_or_default();
+        let config: SplitConfig = serde_json::from_value(split).map_err(|e| damaged(format!("`[split]`: {e}")))?;
+        Splitter::new(&config, seed)
     }
 
     /// The file's text: pretty, the same for the same content.

@@ -10,6 +10,7 @@ mod excerpt;
 pub(crate) mod fixture;
 pub mod geoparquet;
 pub mod histogram;
+pub mod lineage;
 mod lookup;
 pub mod manifest;
 mod media;

@@ -68,14 +68,22 @@ impl Splitter {
             SplitMethod::None => Split::None,
             SplitMethod::Recording => self.draw(recording_id.as_bytes()),
             SplitMethod::Place => {
-                let Some(cells) = cells_near(path, self.cell, self.config.buffer_m / 2.0) else {
-                    return Split::Buffer;
-                };
-                let mut splits = cells.into_iter().map(|cell| self.draw(&u64::from(cell).to_le_bytes()));
-                let first = splits.next().unwrap_or(Split::Buffer);
-                if splits.all(|s| s == first) { first } else { Split::Buffer }
+                let mut votes = self.votes(path).into_iter().map(|(_, split)| split);
+                let first = votes.next().unwrap_or(Split::Buffer);
+                if votes.all(|s| s == first) { first } else { Split::Buffer }
             }
         }
+    }
+
+    /// The cells within `buffer_m / 2` of a path, ascending, each with its split; none where a point is not finite.
+    pub fn votes(&self, path: &[(f64, f64)]) -> Vec<(CellIndex, Split)> {
+        let cells = cells_near(path, self.cell, self.config.buffer_m / 2.0).unwrap_or_default();
+        cells.into_iter().map(|cell| (cell, self.draw(&u64::from(cell).to_le_bytes()))).collect()
+    }
+
+    /// The `[split]` that it follows.
+    pub fn config(&self) -> &SplitConfig {
+        &self.config
     }
 
     /// The split that a hash of (seed, key) falls into.

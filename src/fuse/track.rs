@@ -56,7 +56,7 @@ pub struct FusedPose {
 }
 
 /// What was found out about a sensor's clock.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ClockOffset {
     /// `gnss`, `imu`, `wheel` or a channel.
     pub sensor: String,
@@ -73,7 +73,7 @@ pub struct ClockOffset {
 }
 
 /// Rigid correction of a drive to the map.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Register {
     /// East, metres.
     pub dx_m: f64,

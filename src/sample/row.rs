@@ -65,7 +65,7 @@ pub struct Caption {
 }
 
 /// What was done for privacy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrivacyState {
     /// `metadata_stripped`, `metadata_kept`.
     pub state: String,

@@ -17,9 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use findings::{Finding, Rule, Validation};
 
-use super::SplitConfig;
 use super::manifest::Manifest;
-use super::split::Splitter;
 use crate::error::{ErrorKind, Result};
 use findings::Place;
 use tables::Read;
@@ -52,7 +50,10 @@ pub fn validate(dir: &Path, deep: bool, watch: &Watch<'_>) -> Result<Validation>
     let manifest = Manifest::read(dir)?;
     let mut found = Validation::default();
     files::check(dir, &manifest, deep, watch, &mut found)?;
-    let splitter = splitter(&manifest, &mut found);
+    let splitter = manifest.splitter();
+    if let Err(error) = &splitter {
+        manifest_place(&mut found).report(Rule::Manifest, error.kind().to_string());
+    }
 
     let features = maps::check(dir, watch, &mut found)?;
     let recordings = rows::recordings(dir, &manifest, watch, &mut found)?;
@@ -60,7 +61,7 @@ pub fn validate(dir: &Path, deep: bool, watch: &Watch<'_>) -> Result<Validation>
     let poses = rows::poses(dir, &recordings, &features, watch, &mut found)?;
     let around = samples::Around {
         manifest: &manifest,
-        splitter: splitter.as_ref(),
+        splitter: splitter.as_ref().ok(),
         features: &features,
         recordings: &recordings,
         frames: &frames,
@@ -73,26 +74,6 @@ pub fn validate(dir: &Path, deep: bool, watch: &Watch<'_>) -> Result<Validation>
     media::check(dir, &frames, deep, watch, &mut found)?;
     found.findings.sort_by(|a, b| (a.rule, &a.file, a.row).cmp(&(b.rule, &b.file, b.row)));
     Ok(found)
-}
-
-/// The splitter that the manifest's config describes.
-fn splitter(manifest: &Manifest, found: &mut Validation) -> Option<Splitter> {
-    let part = |section: &str| manifest.config.get(section).cloned().unwrap_or_default();
-    let seed = part("dataset").get("seed").and_then(serde_json::Value::as_u64);
-    let config: Result<SplitConfig, String> = serde_json::from_value(part("split")).map_err(|e| e.to_string());
-    let made = config.and_then(|config| Splitter::new(&config, seed.unwrap_or_default()).map_err(|e| e.to_string()));
-    let mut place = manifest_place(found);
-    match (made, seed) {
-        (Ok(splitter), Some(_)) => Some(splitter),
-        (Ok(_), None) => {
-            place.report(Rule::Manifest, "the config has no `dataset.seed`");
-            None
-        }
-        (Err(reason), _) => {
-            place.report(Rule::Manifest, format!("the config's `[split]`: {reason}"));
-            None
-        }
-    }
 }
 
 fn check_counts(manifest: &Manifest, counted: &[(&str, Read)], found: &mut Validation) {
