@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use nalgebra::{Matrix3, Vector3};
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::coord::{EnuFrame, Pose};
 use crate::dataset::rows::FrameRow;
 use crate::dataset::shard::ShardWriter;
-use crate::error::{ErrorKind, Quarantine, Result};
+use crate::error::{Quarantine, Result};
 use crate::fuse::{State, Track};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{FrameRecord, MediaRef, Modality, Recording};
@@ -19,7 +19,7 @@ use crate::source::{Limits, RecordingSource};
 
 use super::media::{Prepared, prepare};
 use super::plan::encode_id;
-use super::{ImageOutput, Progress};
+use super::{ImageOutput, Progress, check_stop};
 
 /// Bytes of media in memory at once: what keeps a build's memory flat.
 const BATCH_BYTES: u64 = 64 << 20;
@@ -74,9 +74,7 @@ pub fn store_frames(
     let mut rows = Vec::with_capacity(selected.len());
     let mut first = 0;
     while first < selected.len() {
-        if job.stop.load(Ordering::Relaxed) {
-            return Err(ErrorKind::Interrupted.bare());
-        }
+        check_stop(job.stop)?;
         let mut end = first + 1;
         let mut bytes = selected[first].frame.size;
         while end < selected.len() && bytes + selected[end].frame.size <= BATCH_BYTES {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use rstar::{AABB, RTree, RTreeObject};
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,10 @@ use crate::dataset::tables::{write_map, write_sources};
 use crate::error::{ErrorKind, Quarantine, Result};
 use crate::record::{LAYERS, MapFeature, MapLayer};
 
-use super::Loaded;
 use super::hash::hash_sources;
 use super::imagery::copy_imagery;
 use super::plan::{Plan, sample_config};
+use super::{Loaded, check_stop};
 
 /// Metres around recordings that maps are kept for, beside the reach of the BEV raster.
 const MARGIN_M: f64 = 100.0;
@@ -38,8 +39,8 @@ pub struct MapFacts {
 ///
 /// # Errors
 ///
-/// Where a map cannot be read at all or a file cannot be written.
-pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path) -> Result<(Vec<PathBuf>, MapFacts)> {
+/// Where a map cannot be read at all, a file cannot be written, or the user interrupts.
+pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path, stop: &AtomicBool) -> Result<(Vec<PathBuf>, MapFacts)> {
     let areas = Areas::of(loaded, plan);
     let mut quarantine = Quarantine::new();
     let mut notes = Vec::new();
@@ -48,6 +49,7 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path) -> Result<(Vec<Path
     for (number, map) in plan.maps.iter().enumerate() {
         let mut refused = Quarantine::new();
         map.source.read(areas.whole, &mut refused, &mut |mut feature| {
+            check_stop(stop)?;
             if !areas.touches(&feature) {
                 return Ok(());
             }

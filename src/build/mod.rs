@@ -15,6 +15,10 @@ mod run;
 pub mod schemas;
 mod segment;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{ErrorKind, Result};
+
 pub use load::{ImageOutput, Loaded, load};
 pub use plan::{Plan, PlanSummary};
 pub use progress::{Progress, Silent};
@@ -22,3 +26,8 @@ pub use run::{BuildOptions, Built, build};
 
 /// The code that builds, as manifests name it.
 pub const CODE_VERSION: &str = concat!("worldloom ", env!("CARGO_PKG_VERSION"));
+
+/// An error once the user asked to stop.
+fn check_stop(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.bare()) } else { Ok(()) }
+}

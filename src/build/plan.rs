@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -15,8 +16,8 @@ use crate::sample::{ChannelFilter, SampleConfig};
 use crate::source::registry::{open_map, open_recording};
 use crate::source::{MapOptions, MapSource, RecordingOptions, RecordingSource};
 
-use super::Loaded;
 use super::config::{RecordingConfig, Use};
+use super::{Loaded, check_stop};
 
 /// Segments of this many sources at most share a unit.
 const SOURCES_PER_UNIT: usize = 256;
@@ -110,9 +111,9 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A path without a match, a source of an unknown kind, or no usable recording at all. A recording that cannot be
+    /// A path without a match, a source of an unknown kind, no usable recording at all, or the user interrupts. A recording that cannot be
     /// read beside others that can is quarantined.
-    pub fn make(loaded: &Loaded) -> Result<Plan> {
+    pub fn make(loaded: &Loaded, stop: &AtomicBool) -> Result<Plan> {
         let mut quarantine = Quarantine::new();
         let mut maps = Vec::new();
         for (i, map) in loaded.config.map.iter().enumerate() {
@@ -141,7 +142,7 @@ impl Plan {
             .into_par_iter()
             .map(|(entry, label, path)| {
                 let mut quarantine = Quarantine::new();
-                let source = survey(loaded, entry, &label, &path, &mut quarantine);
+                let source = check_stop(stop).and_then(|()| survey(loaded, entry, &label, &path, &mut quarantine));
                 (entry, path, source, quarantine)
             })
             .collect();
@@ -155,6 +156,7 @@ impl Plan {
                 Err(e) if matches!(e.kind(), ErrorKind::Unknown { .. } | ErrorKind::Config(_)) => {
                     return Err(in_config(loaded, "recording", entry, e));
                 }
+                Err(e) if matches!(e.kind(), ErrorKind::Interrupted) => return Err(e),
                 Err(e) => {
                     let location = e.location().cloned().unwrap_or_else(|| Location::file(&path));
                     quarantine.refuse(&location, e.kind());
@@ -299,13 +301,16 @@ fn survey(
 
 /// The positions that a recording's trajectory is made of, thinned.
 fn path_of(recording: &Recording) -> Vec<(f64, f64)> {
-    let poses: Vec<Geodetic> = recording.poses.iter().map(|p| p.place).collect();
-    let gnss = || recording.gnss.iter().map(|g| g.place).collect::<Vec<_>>();
-    let tags = || recording.frames.iter().filter_map(|f| f.geotag.map(|g| g.place)).collect::<Vec<_>>();
-    let all = Some(poses).filter(|p| !p.is_empty()).or_else(|| Some(gnss()).filter(|g| !g.is_empty()));
+    let places: Vec<Geodetic> = if !recording.poses.is_empty() {
+        recording.poses.iter().map(|p| p.place).collect()
+    } else if !recording.gnss.is_empty() {
+        recording.gnss.iter().map(|g| g.place).collect()
+    } else {
+        recording.frames.iter().filter_map(|f| f.geotag.map(|g| g.place)).collect()
+    };
     let mut path: Vec<(f64, f64)> = Vec::new();
     let mut skipped = None;
-    for place in all.unwrap_or_else(tags).into_iter().filter(Geodetic::is_valid) {
+    for place in places.into_iter().filter(Geodetic::is_valid) {
         let (lon, lat) = (place.lon_deg, place.lat_deg);
         let far = path.last().is_none_or(|&(last_lon, last_lat)| {
             let (x, y) = LocalPlane::at(last_lon, last_lat).to_m(lon, lat);
@@ -348,7 +353,7 @@ fn name_recordings(sources: &mut [PlannedSource]) {
         let label = source.label.clone();
         for (g, segment) in source.segments.iter_mut().enumerate() {
             let (name, recording) = &names[s][g];
-            let (id, count) = match last.take() {
+            let (id, mut count) = match last.take() {
                 Some((r, id, count)) if r == *recording => (id, count + 1),
                 _ => {
                     let mut id = name.clone();
@@ -373,7 +378,6 @@ fn name_recordings(sources: &mut [PlannedSource]) {
                     (id, 1)
                 }
             };
-            let mut count = count;
             segment.id = if count == 1 { id.clone() } else { format!("{id}-s{count}") };
             // A recording of its own may be called like a later segment of this one.
             while count > 1 && !taken.insert(segment.id.clone()) {

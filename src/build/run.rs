@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,7 +22,7 @@ use super::hash::hash_sources;
 use super::maps::{MapFacts, build_maps};
 use super::plan::{Plan, PlannedUnit, open_source, sample_config};
 use super::segment::{Rows, SegmentFacts, Shared, Terms, build_segment};
-use super::{CODE_VERSION, Loaded, Progress};
+use super::{CODE_VERSION, Loaded, Progress, check_stop};
 
 /// How to run a build.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &
         std::fs::create_dir_all(parent).map_err(|e| ErrorKind::io("create folder", e).in_file(parent))?;
     }
     progress.phase("planning", loaded.config.recording.len() as u64);
-    let plan = Plan::make(loaded)?;
+    let plan = Plan::make(loaded, stop)?;
     let staging = Staging::open(out, if options.units.is_some() { Hold::Shared } else { Hold::Alone })?;
     let work = Work { loaded, plan: &plan, staging: &staging, progress, stop };
 
@@ -139,10 +139,6 @@ fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &
     check_stop(stop)?;
     staging.commit(options.overwrite)?;
     Ok(built)
-}
-
-fn check_stop(stop: &AtomicBool) -> Result<()> {
-    if stop.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.bare()) } else { Ok(()) }
 }
 
 struct Work<'a> {
@@ -169,7 +165,7 @@ impl Work<'_> {
             return Ok(None);
         }
         self.progress.phase("reading maps", self.plan.maps.len() as u64);
-        let (paths, facts) = build_maps(self.loaded, self.plan, &self.staging.data())?;
+        let (paths, facts) = build_maps(self.loaded, self.plan, &self.staging.data(), self.stop)?;
         self.staging.finish(MAPS, &inputs, &paths, &facts).map(Some)
     }
 

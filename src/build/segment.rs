@@ -138,7 +138,7 @@ pub fn build_segment(
     let mut quarantine = Quarantine::new();
     // Fusion knows a recording by its name; users know it by its file.
     let place = format!("{} ({})", planned.label, recording.name);
-    let track = match fuse(recording, &config.fuse, &mut quarantine) {
+    let mut track = match fuse(recording, &config.fuse, &mut quarantine) {
         Ok(track) => track,
         Err(error) if matches!(error.kind(), ErrorKind::Config(_)) => return Err(error),
         Err(error) => {
@@ -147,7 +147,6 @@ pub fn build_segment(
             return Ok(());
         }
     };
-    let mut track = track;
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
     if !withheld.is_empty() {
         let Some(start) = visible(&track, &withheld).next().map(|row| track.place(&row.pose)) else {
@@ -198,8 +197,8 @@ pub fn build_segment(
         finish_samples(shared, &sample, &terms(shared, planned, recording), &mut samples);
         rows.samples.extend(samples);
     }
-    rows.poses.extend(visible(&track, &withheld).map(|row| pose_row(id, &track, row)));
     let shown: Vec<&FusedPose> = visible(&track, &withheld).collect();
+    rows.poses.extend(shown.iter().map(|row| pose_row(id, &track, row)));
     rows.facts.extent = union(rows.facts.extent, extent(&track, &shown));
     rows.facts.times = span(rows.facts.times, times(&shown));
     rows.recordings.push(recording_row(planned, id, recording, &track, &shown));
@@ -251,7 +250,8 @@ fn observation(frame: &FrameRow) -> Option<Observation> {
 
 /// The rows of a track that are not withheld.
 fn visible<'a>(track: &'a Track, withheld: &'a Withheld) -> impl Iterator<Item = &'a FusedPose> {
-    track.rows.iter().filter(|row| row_state(track, row).is_none_or(|state| !withheld.covers(&state)))
+    let hidden = |row: &FusedPose| row_state(track, row).is_some_and(|state| withheld.covers(&state));
+    track.rows.iter().filter(move |row| withheld.is_empty() || !hidden(row))
 }
 
 /// The state of the ego at a row of its own track.

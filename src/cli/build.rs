@@ -48,7 +48,7 @@ fn parse_units(text: &str) -> std::result::Result<(usize, usize), String> {
 pub fn run(ctx: &Context, args: &BuildArgs, out: &mut dyn Write) -> Result<Outcome> {
     let loaded = load(&args.config, &args.set)?;
     if args.dry_run {
-        let plan = Plan::make(&loaded)?;
+        let plan = Plan::make(&loaded, &ctx.stop)?;
         let summary = plan.summary();
         if ctx.json {
             write_json(out, &summary)?;
@@ -69,6 +69,7 @@ pub fn run(ctx: &Context, args: &BuildArgs, out: &mut dyn Write) -> Result<Outco
     }
     let options =
         BuildOptions { out: args.out.clone(), threads: args.threads, overwrite: args.overwrite, units: args.units };
+    ctx.stop_on_ctrl_c();
     let progress = ctx.progress();
     let built = build(&loaded, &options, &progress, &ctx.stop)?;
     drop(progress);

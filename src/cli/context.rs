@@ -39,15 +39,19 @@ impl Outcome {
 pub struct Context {
     /// Whether to answer in JSON.
     pub json: bool,
-    /// Set by Ctrl-C; long work looks at it between steps.
+    /// Set by Ctrl-C where [`stop_on_ctrl_c`](Context::stop_on_ctrl_c) was called; long work looks at it between steps.
     pub stop: Arc<AtomicBool>,
 }
 
 impl Context {
-    /// A context that listens to Ctrl-C.
+    /// A context of a command that Ctrl-C ends at once.
     pub fn new(json: bool) -> Context {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
+        Context { json, stop: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// From now on Ctrl-C sets [`stop`](Context::stop): for work that looks at it.
+    pub fn stop_on_ctrl_c(&self) {
+        let flag = Arc::clone(&self.stop);
         // Inside Python, or called twice, the handler is somebody else's: then theirs counts.
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
@@ -55,7 +59,6 @@ impl Context {
                 std::process::exit(130);
             }
         });
-        Context { json, stop }
     }
 
     /// Progress on stderr: bars on a terminal, a plain line a phase otherwise.

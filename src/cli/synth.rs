@@ -34,6 +34,7 @@ pub struct SynthArgs {
 /// Those of [`generate`].
 pub fn run(ctx: &Context, args: &SynthArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = WorldOptions { drives: args.drives, seed: args.seed, detail: args.detail };
+    ctx.stop_on_ctrl_c();
     let begins = |what: &str| drop(writeln!(std::io::stderr(), "{what}"));
     let summary = generate(&args.out, &options, &Watch { begins: &begins, stop: &ctx.stop })?;
     if ctx.json {

@@ -30,6 +30,7 @@ pub struct ValidateArgs {
 ///
 /// Those of [`validate`].
 pub fn run(ctx: &Context, args: &ValidateArgs, out: &mut dyn Write) -> Result<Outcome> {
+    ctx.stop_on_ctrl_c();
     let progress = ctx.progress();
     if args.deep {
         // Each file is hashed; of shards, the frames are read too.

@@ -11,6 +11,7 @@ use crate::source::Limits;
 use crate::source::recording::audio::read_sound;
 use crate::source::recording::depth::read_depth;
 use crate::source::recording::lidar::read_points;
+use crate::source::recording::picture::read_picture;
 
 impl Dataset {
     /// The picture of a camera's frame, (H, W, 3) uint8.
@@ -20,8 +21,8 @@ impl Dataset {
     /// As [`media`](Dataset::media); [`ErrorKind::Damaged`] where it does not decode.
     pub fn image(&self, frame: &FrameRow) -> Result<RgbImage> {
         let media = self.media(frame)?;
-        let picture =
-            image::load_from_memory(&media).map_err(|e| self.undecodable(frame, "picture", &e.to_string()))?;
+        let picture = read_picture(&media, self.format(frame)?, &Limits::default())
+            .map_err(|e| self.undecodable(frame, "picture", &e.to_string()))?;
         Ok(picture.into_rgb8())
     }
 

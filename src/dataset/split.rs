@@ -1,24 +1,16 @@
 //! Splits that do not leak: by place with a metric buffer, or by recording (DESIGN, *Splits by place*).
 
-use std::collections::BTreeSet;
-
-use h3o::{CellIndex, LatLng, Resolution};
+use h3o::{CellIndex, Resolution};
 
 use super::{SplitConfig, SplitMethod};
+use crate::coord::h3_near_path;
 use crate::error::{ErrorKind, Result};
 use crate::sample::Split;
 
-/// Metres of a degree of latitude at the equator, the least there is: no distance below is stated too large, so no
-/// cell within reach is missed.
-const DEGREE_LAT_M: f64 = 110_574.0;
-
-/// Metres of a degree of longitude at the equator; times the cosine of the latitude, the least there is.
-const DEGREE_LON_M: f64 = 111_319.0;
-
 /// Rings of cells around a point's own that a buffer may reach.
-const MAX_RINGS: u32 = 64;
-/// Metres between the points of a path at which its surroundings are looked at.
-const STEP_M: f64 = 5.0;
+const MAX_RINGS: f64 = 64.0;
+/// Metres beyond half the buffer at which cells count, for what projections differ by.
+const MARGIN_M: f64 = 0.05;
 
 /// Which split a sample belongs to: a pure function of it, the seed and `[split]`, never of other data.
 #[derive(Debug, Clone)]
@@ -47,8 +39,8 @@ impl Splitter {
         if !(config.buffer_m.is_finite() && config.buffer_m >= 0.0) {
             return wrong("split.buffer_m must not be negative".to_string());
         }
-        // Each point of each path looks at about 3·rings² cells.
-        let (_, rings) = reach(cell, config.buffer_m / 2.0);
+        // Each stretch of each path looks at about 3·rings² cells.
+        let rings = config.buffer_m / cell.edge_length_m();
         if config.method == SplitMethod::Place && rings > MAX_RINGS {
             return wrong(format!(
                 "split.buffer_m of {} m is too wide for cells of H3 resolution {}: choose a smaller `cell`",
@@ -77,7 +69,7 @@ impl Splitter {
 
     /// The cells within `buffer_m / 2` of a path, ascending, each with its split; none where a point is not finite.
     pub fn votes(&self, path: &[(f64, f64)]) -> Vec<(CellIndex, Split)> {
-        let cells = cells_near(path, self.cell, self.config.buffer_m / 2.0).unwrap_or_default();
+        let cells = h3_near_path(path, self.cell.into(), self.config.buffer_m / 2.0 + MARGIN_M).unwrap_or_default();
         cells.into_iter().map(|cell| (cell, self.draw(&u64::from(cell).to_le_bytes()))).collect()
     }
 
@@ -103,75 +95,6 @@ impl Splitter {
             _ => Split::Test,
         }
     }
-}
-
-/// The cells that come within `radius_m` of a path, and perhaps a few that come within some metres more; `None` where
-/// the path has no points or one is not finite.
-fn cells_near(path: &[(f64, f64)], resolution: Resolution, radius_m: f64) -> Option<BTreeSet<CellIndex>> {
-    let (reach_m, k) = reach(resolution, radius_m);
-    let mut cells = BTreeSet::new();
-    for (lon, lat) in densified(path)? {
-        let own = LatLng::new(lat, lon).ok()?.to_cell(resolution);
-        cells.insert(own);
-        let around: Vec<CellIndex> = own.grid_disk(k);
-        for cell in around {
-            if !cells.contains(&cell) && distance_m((lon, lat), cell) <= reach_m {
-                cells.insert(cell);
-            }
-        }
-    }
-    (!cells.is_empty()).then_some(cells)
-}
-
-/// How far from a point cells are looked for, metres, and in how many rings around the point's own.
-fn reach(resolution: Resolution, radius_m: f64) -> (f64, u32) {
-    // Edges are great circles, but straight lines in the local plane; the gap between the two is edge²/8R at most
-    // times the tangent of the latitude, and small beside a metre for cells of a kilometre.
-    let edge_m = resolution.edge_length_m();
-    let reach_m = radius_m + STEP_M / 2.0 + 0.5 + edge_m * edge_m / 6.0e6;
-    // The k-disk around a point's cell reaches at least k edges from it; cells differ in size by less than half.
-    (reach_m, (reach_m / (0.5 * edge_m)).ceil() as u32)
-}
-
-/// Points along a path, at most [`STEP_M`] apart; `None` where one is not finite.
-fn densified(path: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
-    let mut points: Vec<(f64, f64)> = Vec::new();
-    for &(lon, lat) in path {
-        if !(lon.is_finite() && lat.is_finite()) {
-            return None;
-        }
-        if let Some(&(x, y)) = points.last() {
-            let (dx, dy) = metres((x, y), (lon, lat));
-            let steps = ((dx * dx + dy * dy).sqrt() / STEP_M).ceil().clamp(1.0, 1e6) as u32;
-            for i in 1..steps {
-                let w = f64::from(i) / f64::from(steps);
-                points.push((x + (lon - x) * w, y + (lat - y) * w));
-            }
-        }
-        points.push((lon, lat));
-    }
-    Some(points)
-}
-
-/// East and north metres from `a` to `b` in the plane at `a`, at most 1 % too small.
-fn metres(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
-    ((b.0 - a.0) * DEGREE_LON_M * libm::cos(a.1.to_radians()), (b.1 - a.1) * DEGREE_LAT_M)
-}
-
-/// Metres from a point outside a cell to its border.
-fn distance_m(point: (f64, f64), cell: CellIndex) -> f64 {
-    let corners: Vec<(f64, f64)> = cell.boundary().iter().map(|c| metres(point, (c.lng(), c.lat()))).collect();
-    let sides = corners.iter().zip(corners.iter().cycle().skip(1));
-    sides.map(|(&a, &b)| distance_to_side(a, b)).fold(f64::INFINITY, f64::min)
-}
-
-/// Distance from the origin to the side from `a` to `b`.
-fn distance_to_side(a: (f64, f64), b: (f64, f64)) -> f64 {
-    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
-    let squared = dx * dx + dy * dy;
-    let along = if squared > 0.0 { (-(a.0 * dx + a.1 * dy) / squared).clamp(0.0, 1.0) } else { 0.0 };
-    let (x, y) = (a.0 + dx * along, a.1 + dy * along);
-    (x * x + y * y).sqrt()
 }
 
 #[cfg(test)]
