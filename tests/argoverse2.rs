@@ -219,3 +219,28 @@ fn probing_says_what_a_log_holds() {
     let map = probe(&log.join("map")).expect("a map");
     assert_eq!((map.counts["lane"], map.counts["drivable"]), (183, 13));
 }
+
+#[test]
+fn a_log_that_cannot_be_read_does_not_cost_those_beside_it() {
+    let Some(log) = log() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["good", "bad"] {
+        let copy = folder.path().join(name);
+        fs::create_dir_all(copy.join("map")).expect("a folder");
+        for entry in fs::read_dir(log.join("map")).expect("a folder") {
+            let from = entry.expect("an entry").path();
+            fs::copy(&from, copy.join("map").join(from.file_name().expect("a name"))).expect("copied");
+        }
+        fs::copy(log.join("city_SE3_egovehicle.feather"), copy.join("city_SE3_egovehicle.feather")).expect("copied");
+    }
+    fs::write(folder.path().join("bad/city_SE3_egovehicle.feather"), b"ARROW1 no more").expect("written");
+    let read = |path: &Path, quarantine: &mut Quarantine| {
+        let options = RecordingOptions::default();
+        registry::open_recording(path, Some("argoverse2"), &options).and_then(|source| source.read(quarantine))
+    };
+    let mut quarantine = Quarantine::new();
+    let recordings = read(folder.path(), &mut quarantine).expect("one is good");
+    assert_eq!(recordings.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["good"]);
+    assert!(quarantine.iter().any(|(file, reason, _)| file.contains("bad") && reason.contains("left out")));
+    assert!(read(&folder.path().join("bad"), &mut Quarantine::new()).is_err());
+}

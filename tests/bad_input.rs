@@ -110,6 +110,13 @@ fn a_png_that_is_none_is_left_out_by_name() {
 }
 
 #[test]
+fn a_table_that_cannot_be_read_is_named_and_its_drive_is_built_without_it() {
+    let case = Case::new();
+    case.write("drives/drive-00/imu.csv", "t_ns,force\n1,2\n");
+    one_says(&case.left_out(), &["drives/drive-00/imu.csv", "ax_mps2"]);
+}
+
+#[test]
 fn gnss_lines_that_are_none_are_named_and_the_rest_is_used() {
     let case = Case::new();
     let mut text = fs::read_to_string(case.path("drives/drive-00/gnss.csv")).expect("readable");

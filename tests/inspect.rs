@@ -47,7 +47,9 @@ fn stats_count_what_a_query_lists() {
     for histogram in stats["histograms"].as_array().expect("an array") {
         let bins = histogram["bins"].as_array().expect("an array").iter();
         let counted: u64 = bins.filter_map(|bin| bin["count"].as_u64()).sum();
-        assert_eq!(counted + histogram["missing"].as_u64().expect("a number"), samples.len() as u64, "{histogram}");
+        let counted = counted + histogram["missing"].as_u64().expect("a number");
+        let of = if histogram["name"] == "samples a recording" { 2 } else { samples.len() as u64 };
+        assert_eq!(counted, of, "{histogram}");
     }
     let (code, text, _) = on_small(&["stats"]);
     assert_eq!(code, 0);
@@ -85,10 +87,8 @@ fn explain_leads_from_a_sample_to_its_files() {
     assert!(files.contains(&"drives/drive-01/gnss.csv") && files.contains(&"drives/drive-01/images/front/times.csv"));
     assert_eq!(files.len(), 2 + lineage["frames"].as_array().expect("an array").len());
     assert_eq!(source("map/town.osm")["license"], "ODbL-1.0");
-    assert_eq!(
-        (&lineage["evidence"][0]["feature_id"], &lineage["evidence"][0]["name"]),
-        (&"way/10".into(), &"판교역로".into())
-    );
+    let mut evidence = lineage["evidence"].as_array().expect("an array").iter();
+    assert!(evidence.any(|fact| fact["feature_id"] == "way/10" && fact["name"] == "판교역로"), "{lineage}");
     assert_eq!(lineage["config"]["sample"]["past_s"], 0.4);
     let cells = lineage["split"]["cells"].as_object().expect("cells");
     let of: BTreeSet<&str> = cells.values().filter_map(Value::as_str).collect();

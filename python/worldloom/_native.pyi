@@ -212,7 +212,8 @@ class Dataset:
         with_bev
             Draw a bird's-eye raster for each sample.
         on_error
-            ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it.
+            ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it. A
+            rank all of whose batch is skipped goes on with its next one, a step ahead of the others: repair such data first.
 
         Returns
         -------

@@ -16,7 +16,12 @@ use super::segment::SegmentFacts;
 use super::{CODE_VERSION, Loaded};
 
 /// The tables whose rows a build counts for its user.
-pub(super) const TABLES: [&str; 4] = ["samples", "frames", "poses", "recordings"];
+const TABLES: [&str; 4] = ["samples", "frames", "poses", "recordings"];
+
+/// What a manifest counts, of the tables that a build tells its user of.
+pub(super) fn told(counts: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    counts.into_iter().filter(|(table, _)| TABLES.contains(&table.as_str())).collect()
+}
 
 /// What the last phase knows of all units together.
 pub struct Whole {
@@ -92,7 +97,7 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
         committed: true,
         units_done: units.len() + 1,
         units_waiting: 0,
-        counts: manifest.counts.into_iter().filter(|(k, _)| TABLES.contains(&k.as_str())).collect(),
+        counts: told(manifest.counts),
         left_out: whole.quarantine.total(),
         quarantine: lines.collect(),
         dropped_windows: whole.segments.dropped_windows.clone(),

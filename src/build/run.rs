@@ -17,7 +17,7 @@ use crate::privacy::read_zones;
 use crate::record::SourceFile;
 use crate::render::MapIndex;
 
-use super::finish::{TABLES, finish, stored_config};
+use super::finish::{finish, stored_config, told};
 use super::hash::hash_sources;
 use super::maps::{MapFacts, build_maps};
 use super::plan::{Plan, PlannedUnit, open_source, sample_config};
@@ -106,8 +106,7 @@ fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &
         // Of this very config, or of an older one, whose data set is then one like any other.
         let manifest = Manifest::read(out)?;
         if manifest.code_version == CODE_VERSION && manifest.config == stored_config(loaded)? {
-            let counts = manifest.counts.into_iter().filter(|(k, _)| TABLES.contains(&k.as_str())).collect();
-            return Ok(Built { committed: true, counts, ..Built::default() });
+            return Ok(Built { committed: true, counts: told(manifest.counts), ..Built::default() });
         }
     }
     if is_taken(out) && options.units.is_none() {

@@ -76,7 +76,9 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         if let Some(who) = &entry.attribution {
             line(out, "", format_args!("to be named: {who}"))?;
         }
-        let inner = source.files.iter().filter(|file| file.path != entry.path);
+        // Those of its frames are listed with them.
+        let of_a_frame = |hash: &str| of.frames.iter().any(|frame| frame.source_blake3.as_deref() == Some(hash));
+        let inner = source.files.iter().filter(|file| file.path != entry.path && !of_a_frame(&file.blake3));
         let files: Vec<_> = inner.collect();
         for file in files.iter().take(LISTED) {
             line(out, "", format_args!("{}  {}", file.blake3.get(..16).unwrap_or(&file.blake3), file.path))?;

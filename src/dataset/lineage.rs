@@ -12,7 +12,7 @@ use super::{Dataset, SplitMethod, tables};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{ClockOffset, Register};
 use crate::record::MapFeature;
-use crate::sample::{PrivacyState, SampleFrame, SampleRow};
+use crate::sample::{Axis, PrivacyState, SampleFrame, SampleRow};
 use crate::time::Timestamp;
 
 /// What `worldloom explain` tells of a sample.
@@ -305,7 +305,15 @@ fn sources(
 fn config(dataset: &Dataset, recording: &RecordingRow) -> Result<Map<String, Value>> {
     let whole = &dataset.manifest().config;
     let sample = dataset.sample_config(&recording.recording_id)?;
-    let sample = serde_json::to_value(sample).map_err(|e| ErrorKind::Damaged(e.to_string()).in_file(dataset.dir()))?;
+    let unused: &[&str] = match sample.axis {
+        Axis::Time => &["past_m", "future_m", "step_m", "stride_m"],
+        Axis::Distance => &["past_s", "future_s", "rate_hz", "stride_s"],
+    };
+    let mut sample =
+        serde_json::to_value(sample).map_err(|e| ErrorKind::Damaged(e.to_string()).in_file(dataset.dir()))?;
+    if let Some(settings) = sample.as_object_mut() {
+        settings.retain(|key, _| !unused.contains(&key.as_str()));
+    }
     let mut config = Map::from_iter([("sample".to_string(), sample)]);
     for section in ["fuse", "privacy", "split", "output"] {
         config.extend(whole.get(section).map(|value| (section.to_string(), value.clone())));
@@ -409,6 +417,7 @@ fn split(dataset: &Dataset, sample: &SampleRow) -> Result<SplitLineage> {
             let cells = lineage.cells.len();
             let of: BTreeSet<&str> = lineage.cells.values().map(String::as_str).collect();
             match of.len() {
+                1 if cells == 1 => format!("the cell within {within_m} m of its path is"),
                 1 => format!("all {cells} cells within {within_m} m of its path are"),
                 _ => {
                     let of = of.into_iter().collect::<Vec<_>>().join(", ");

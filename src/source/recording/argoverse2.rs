@@ -119,11 +119,12 @@ impl RecordingSource for Argoverse2Log {
 
     fn probe(&self) -> Result<Probe> {
         let mut quarantine = Quarantine::new();
-        let recordings = self.read(&mut quarantine)?;
+        let read = self.read_logs(&mut quarantine)?;
+        let recordings = || read.iter().map(|(_, recording)| recording);
         let mut probe = Probe { kind: KIND.to_string(), ..Probe::default() };
-        probe.counts.insert("logs".to_string(), recordings.len() as u64);
+        probe.counts.insert("logs".to_string(), read.len() as u64);
         let mut sensors = BTreeMap::new();
-        for (log, recording) in self.logs.iter().zip(&recordings) {
+        for (log, recording) in &read {
             *probe.counts.entry("poses".to_string()).or_default() += recording.poses.len() as u64;
             for frame in &recording.frames {
                 let folder = if frame.modality == Modality::Lidar { "lidar" } else { "images" };
@@ -151,16 +152,32 @@ impl RecordingSource for Argoverse2Log {
             }
         }
         probe.sensors = sensors.into_values().collect();
-        let places = recordings.iter().flat_map(|r| &r.poses).map(|p| (p.place.lon_deg, p.place.lat_deg));
+        let places = recordings().flat_map(|r| &r.poses).map(|p| (p.place.lon_deg, p.place.lat_deg));
         Ok(probe.with_extent(BBox::of_points(places)).with_problems(&quarantine))
     }
 
     fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
-        self.logs.iter().map(|log| self.read_log(log, quarantine)).collect()
+        Ok(self.read_logs(quarantine)?.into_iter().map(|(_, recording)| recording).collect())
     }
 }
 
 impl Argoverse2Log {
+    /// The logs that can be read; the others are refused, unless there is no other.
+    fn read_logs(&self, quarantine: &mut Quarantine) -> Result<Vec<(&Log, Recording)>> {
+        let mut read = Vec::with_capacity(self.logs.len());
+        for log in &self.logs {
+            match self.read_log(log, quarantine) {
+                Ok(recording) => read.push((log, recording)),
+                Err(error) if self.logs.len() == 1 => return Err(error),
+                Err(error) => {
+                    let place = error.location().cloned().unwrap_or_else(|| Location::file(&log.folder));
+                    quarantine.refuse(&place, format!("the log is left out: {}", error.kind()));
+                }
+            }
+        }
+        Ok(read)
+    }
+
     fn read_log(&self, log: &Log, quarantine: &mut Quarantine) -> Result<Recording> {
         let city = City::of_map_file(&log.map).map_err(|e| e.in_file(&log.map))?;
         // `canonicalize` names the log also where the path is `.`.

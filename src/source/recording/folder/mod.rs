@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Quarantine, Result};
+use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
 use crate::record::{Clock, FrameRecord, HeightDatum, Modality, Recording, Sensor, SourceFile, SourceRef};
 use crate::source::{CsvColumns, Probe, RecordingOptions, RecordingSource};
 
@@ -129,7 +129,7 @@ impl Folder {
             }
             None => Vec::new(),
         };
-        self.traces(&mut recording, quarantine, remarks)?;
+        self.traces(&mut recording, quarantine, remarks);
         self.media(&mut recording, quarantine, remarks)?;
         if let Some(datum) = settings.height_datum {
             recording.height_datum = datum;
@@ -140,7 +140,7 @@ impl Folder {
     }
 
     /// GNSS, IMU, wheels and poses.
-    fn traces(&self, recording: &mut Recording, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<()> {
+    fn traces(&self, recording: &mut Recording, quarantine: &mut Quarantine, remarks: &mut Remarks) {
         let license: Arc<str> = recording.license.as_str().into();
         let none = CsvColumns::new();
         let columns = |sensor: &str| self.settings.columns.get(sensor).unwrap_or(&none);
@@ -154,9 +154,8 @@ impl Folder {
         let mut parts = Vec::new();
         let mut scale = rule("gnss").scale;
         for file in &self.listing.gnss {
-            let traces =
-                trace_file::read(&file.absolute, &gnss_columns, rule("gnss"), &self.options.limits, quarantine)
-                    .map_err(|kind| kind.in_file(&file.absolute))?;
+            let read = trace_file::read(&file.absolute, &gnss_columns, rule("gnss"), &self.options.limits, quarantine);
+            let Some(traces) = or_refuse(read, &file.absolute, quarantine) else { continue };
             let Traces { tracks, height_datum, scale: of_file, notes } = traces;
             scale = of_file;
             notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
@@ -181,10 +180,12 @@ impl Folder {
             ($name:literal, $file:ident) => {
                 if let Some(file) = &self.listing.$file {
                     let rules = readings::Rules { path: &file.absolute, mapping: columns($name), time: rule($name) };
-                    recording.$file = trace::open(&file.absolute, &self.options.limits)
-                        .and_then(|reader| readings::$file(reader, &rules, quarantine))
-                        .map_err(|kind| kind.in_file(&file.absolute))?;
-                    used.push(file);
+                    let read = trace::open(&file.absolute, &self.options.limits)
+                        .and_then(|reader| readings::$file(reader, &rules, quarantine));
+                    if let Some(rows) = or_refuse(read, &file.absolute, quarantine) {
+                        recording.$file = rows;
+                        used.push(file);
+                    }
                 }
             };
         }
@@ -209,7 +210,6 @@ impl Folder {
             record: None,
             license: license.clone(),
         }));
-        Ok(())
     }
 
     /// Pictures first: depth and masks take their times from them.
@@ -257,6 +257,11 @@ impl Folder {
             });
         Err(error("nothing in it gives a position").with_hint(hint))
     }
+}
+
+/// What was read of a file; one that cannot be read is refused, and the recording goes on without it.
+fn or_refuse<T>(read: Result<T, ErrorKind>, file: &Path, quarantine: &mut Quarantine) -> Option<T> {
+    read.map_err(|kind| quarantine.refuse(&Location::file(file), kind)).ok()
 }
 
 /// Pictures of another size than their calibration's would be projected wrongly.
