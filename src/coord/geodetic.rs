@@ -105,6 +105,11 @@ impl EnuFrame {
         self.origin
     }
 
+    /// Rotation from ECEF axes to those of this frame; its rows are east, north and up in ECEF.
+    pub fn enu_r_ecef(&self) -> Matrix3<f64> {
+        self.enu_r_ecef
+    }
+
     /// ENU metres of a place.
     pub fn to_enu(&self, place: Geodetic) -> Vector3<f64> {
         self.enu_r_ecef * (place.to_ecef() - self.ecef)

@@ -39,6 +39,7 @@ pub const MAPS: &[MapKind] = &[
 /// Every kind of recording; the first that recognises a path wins.
 pub const RECORDINGS: &[RecordingKind] = &[
     RecordingKind { name: "argoverse2", detect: recording::argoverse2::detect, open: recording::argoverse2::open },
+    RecordingKind { name: "comma2k19", detect: recording::comma2k19::detect, open: recording::comma2k19::open },
     RecordingKind { name: "folder", detect: recording::folder::detect, open: recording::folder::open },
 ];
 

@@ -1,11 +1,12 @@
 //! Depth pictures: 16-bit PNG in centimetres, or NumPy's `.npy` in metres.
 
-use half::f16;
 use ndarray::Array2;
 
 use crate::error::ErrorKind;
 use crate::record::FrameFormat;
 use crate::source::Limits;
+
+use super::npy;
 
 /// Decodes a depth picture: metres along the camera's z axis (a panorama: along the ray), shape `(H, W)`; NaN where
 /// nothing was measured, which files write as 0.
@@ -37,32 +38,16 @@ fn png(bytes: &[u8], limits: &Limits) -> Result<Array2<f32>, ErrorKind> {
     shaped(height as usize, width as usize, metres)
 }
 
-/// NEP 1: magic, version, length of the header, a dict in Python's notation, then the numbers.
 fn npy(bytes: &[u8], limits: &Limits) -> Result<Array2<f32>, ErrorKind> {
-    let wrong = |reason: &str| ErrorKind::malformed("NPY", reason);
-    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| wrong("it has no magic"))?;
-    let (length, rest) = match *rest {
-        [1, _, a, b, ref rest @ ..] => (usize::from(u16::from_le_bytes([a, b])), rest),
-        [2 | 3, _, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
-        _ => return Err(wrong("its version is unknown")),
+    let array = npy::parse(bytes)?;
+    let &[height, width] = array.shape.as_slice() else {
+        return Err(ErrorKind::malformed("NPY", "its shape is not (H, W)"));
     };
-    let (header, numbers) = rest.split_at_checked(length).ok_or_else(|| wrong("its header is cut off"))?;
-    let header = std::str::from_utf8(header).map_err(|_| wrong("its header is not text"))?;
-    let value = |key: &str| header.split_once(key).map(|(_, rest)| rest.trim_start_matches([' ', ':']));
-    if !value("'fortran_order'").is_some_and(|order| order.starts_with("False")) {
-        return Err(wrong("it is not in C order"));
-    }
-    let shape = value("'shape'").and_then(|rest| rest.strip_prefix('(')?.split_once(')'));
-    let sides: Option<Vec<u64>> =
-        shape.map(|(sides, _)| sides.split(',').map(|side| side.trim().parse().ok()).collect()).unwrap_or_default();
-    let Some(&[height, width]) = sides.as_deref() else { return Err(wrong("its shape is not (H, W)")) };
     checked(width, height, limits)?;
-    let metres: Vec<f32> = match value("'descr'").and_then(|rest| rest.get(..5)) {
-        Some("'<f2'") => numbers.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-        Some("'<f4'") => numbers.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        Some("'<f8'") => numbers.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-        _ => return Err(wrong("its numbers are not little-endian floats")),
-    };
+    if !array.descr.starts_with("<f") {
+        return Err(ErrorKind::malformed("NPY", "its numbers are not little-endian floats"));
+    }
+    let metres = array.numbers()?.into_iter().map(|metres| metres as f32).collect();
     shaped(height as usize, width as usize, metres)
 }
 
@@ -81,22 +66,14 @@ fn shaped(height: usize, width: usize, metres: Vec<f32>) -> Result<Array2<f32>, 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use half::f16;
     use proptest::prelude::*;
 
-    /// As `numpy.save` of numpy 2.4 writes `[[1.5, 0.0, 2.25]]`.
-    fn saved(descr: &str, numbers: &[u8]) -> Vec<u8> {
-        let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1, 3), }}");
-        let header = format!("{dict:117}\n");
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
-        bytes.extend(numbers);
-        bytes
-    }
+    use super::npy::tests::saved;
+    use super::*;
 
     fn singles() -> Vec<u8> {
-        saved("<f4", &[1.5_f32, 0.0, 2.25].map(f32::to_le_bytes).concat())
+        saved("<f4", "1, 3", &[1.5_f32, 0.0, 2.25].map(f32::to_le_bytes).concat())
     }
 
     fn is_the_picture(depth: &Array2<f32>) -> bool {
@@ -106,8 +83,8 @@ mod tests {
     #[test]
     fn depth_is_in_metres_and_zero_is_not_measured() {
         let limits = Limits::default();
-        let doubles = saved("<f8", &[1.5_f64, 0.0, 2.25].map(f64::to_le_bytes).concat());
-        let halves = saved("<f2", &[1.5, 0.0, 2.25].map(|v| f16::from_f32(v).to_le_bytes()).concat());
+        let doubles = saved("<f8", "1, 3", &[1.5_f64, 0.0, 2.25].map(f64::to_le_bytes).concat());
+        let halves = saved("<f2", "1, 3", &[1.5, 0.0, 2.25].map(|v| f16::from_f32(v).to_le_bytes()).concat());
         for bytes in [singles(), doubles, halves] {
             assert!(is_the_picture(&read_depth(&bytes, FrameFormat::Npy, &limits).expect("valid")));
         }
@@ -117,7 +94,7 @@ mod tests {
         assert!(is_the_picture(&read_depth(png.get_ref(), FrameFormat::Png, &limits).expect("valid")));
         let few = Limits { pixels: 2, ..Limits::default() };
         assert!(matches!(read_depth(png.get_ref(), FrameFormat::Png, &few), Err(ErrorKind::LimitExceeded { .. })));
-        assert!(read_depth(&saved("<i4", &[0; 12]), FrameFormat::Npy, &limits).is_err());
+        assert!(read_depth(&saved("<i4", "1, 3", &[0; 12]), FrameFormat::Npy, &limits).is_err());
         assert!(read_depth(&singles()[..130], FrameFormat::Npy, &limits).is_err());
     }
 

@@ -3,12 +3,15 @@
 pub mod argoverse2;
 pub mod audio;
 mod civil;
+pub mod comma2k19;
 mod csv_trace;
 pub mod depth;
+mod files;
 pub mod folder;
 mod gpx;
 pub mod lidar;
 mod nmea;
+mod npy;
 mod order;
 pub mod picture;
 mod table;

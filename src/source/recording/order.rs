@@ -1,5 +1,8 @@
 //! Puts traces in order of time, and says which records have to be left out for it.
 
+use std::path::Path;
+
+use crate::error::{Location, Quarantine};
 use crate::time::Timestamp;
 
 /// Times before the first GPS satellites (1980) are a receiver that does not know the date yet.
@@ -65,6 +68,24 @@ impl Verdict {
             Verdict::Backwards => Some("time goes back"),
         }
     }
+}
+
+/// The records (each with its number in the file at `path`) whose times rise; the others go to `quarantine`.
+pub(super) fn rising<T>(
+    records: Vec<(u64, T)>,
+    time: impl Fn(&T) -> Timestamp,
+    path: &Path,
+    quarantine: &mut Quarantine,
+) -> Vec<T> {
+    let verdicts = judge(&records.iter().map(|(_, record)| time(record)).collect::<Vec<_>>());
+    let mut kept = Vec::with_capacity(records.len());
+    for ((number, record), verdict) in records.into_iter().zip(verdicts) {
+        match verdict.reason() {
+            None => kept.push(record),
+            Some(reason) => quarantine.refuse(&Location::record(path, number), reason),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What lies in a recording folder: which files are whose, found by names alone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::record::{FrameFormat, Modality, SourceFile};
 use crate::source::RecordingOptions;
 
+use super::super::files::entries;
 use super::settings::Settings;
 
 /// The files of one channel.
@@ -201,34 +202,4 @@ fn modality_of(root: &Path, path: &str) -> Result<Modality> {
     let inside = entries(&root.join(path), path)?;
     let found = inside.files.iter().find_map(|f| FOLDERS.iter().map(|x| x.1).find(|m| is_media(*m, &f.relative)));
     Ok(found.unwrap_or(Modality::Camera))
-}
-
-/// A folder's files and folders, by name; hidden ones are left out.
-struct Entries {
-    files: Vec<SourceFile>,
-    folders: Vec<String>,
-}
-
-fn entries(path: &Path, relative: &str) -> Result<Entries> {
-    let failed = |e| ErrorKind::io("list", e).in_file(path);
-    let mut found = Entries { files: Vec::new(), folders: Vec::new() };
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
-        let absolute: PathBuf = entry.path();
-        // Follows links; one that leads nowhere is no file.
-        let Ok(metadata) = std::fs::metadata(&absolute) else { continue };
-        if metadata.is_dir() {
-            found.folders.push(name);
-        } else {
-            let relative = if relative.is_empty() { name } else { format!("{relative}/{name}") };
-            found.files.push(SourceFile { relative, absolute, size: metadata.len() });
-        }
-    }
-    found.folders.sort();
-    found.files.sort_by(|a, b| a.relative.cmp(&b.relative));
-    Ok(found)
 }

@@ -14,7 +14,8 @@ pub(in crate::source::recording) fn probe(
     remarks: &Remarks,
     quarantine: &Quarantine,
 ) -> Probe {
-    let mut probe = Probe { kind: super::KIND.to_string(), ..Probe::default() };
+    let kind = recordings.first().map_or(super::KIND, |recording| recording.kind);
+    let mut probe = Probe { kind: kind.to_string(), ..Probe::default() };
     let mut count = |what: String, n: usize| {
         if n > 0 {
             *probe.counts.entry(what).or_default() += n as u64;
