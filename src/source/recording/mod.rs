@@ -10,6 +10,7 @@ mod files;
 pub mod folder;
 mod gpx;
 pub mod lidar;
+mod media_file;
 mod nmea;
 mod npy;
 mod order;

@@ -188,10 +188,10 @@ fn gps([week, seconds]: [f64; 2]) -> Option<Timestamp> {
 
 /// The receiver's UTC, which is in milliseconds; as the data set's page has it, in seconds, where that is what fits.
 fn receiver_time(utc: f64) -> Option<Timestamp> {
-    let unit_ns = if utc.abs() < 1e11 { 1e9 } else { 1e6 };
-    let whole = utc.trunc() * unit_ns;
-    let ns = (whole.abs() < 9.2e18).then_some(whole as i64)?;
-    ns.checked_add((utc.fract() * unit_ns) as i64).map(Timestamp::from_ns)
+    let (unit_ns, unit) = if utc.abs() < 1e11 { (1_000_000_000, 1e9) } else { (1_000_000, 1e6) };
+    // Whole and fraction apart: together they have more digits than a float.
+    let whole = (utc.is_finite() && utc.abs() < 9.2e18).then_some(utc.trunc() as i64)?;
+    whole.checked_mul(unit_ns)?.checked_add((utc.fract() * unit) as i64).map(Timestamp::from_ns)
 }
 
 fn quantile(mut values: Vec<i64>, q: f64) -> Option<i64> {

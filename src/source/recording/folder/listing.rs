@@ -8,6 +8,7 @@ use crate::record::{FrameFormat, Modality, SourceFile};
 use crate::source::RecordingOptions;
 
 use super::super::files::entries;
+use super::super::media_file::stem;
 use super::settings::Settings;
 
 /// The files of one channel.
@@ -148,12 +149,6 @@ pub(super) fn is_media(modality: Modality, name: &str) -> bool {
         Modality::Depth => matches!(format, F::Png | F::Npy),
         Modality::Mask => matches!(format, F::Png),
     }
-}
-
-/// The last part of a path without its ending.
-pub(super) fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 fn add(

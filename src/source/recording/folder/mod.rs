@@ -20,7 +20,7 @@ use crate::source::{CsvColumns, Probe, RecordingOptions, RecordingSource};
 
 use super::table::TimeRule;
 use super::trace::Traces;
-use super::{civil, trace, trace_file};
+use super::{civil, media_file, trace, trace_file};
 use listing::Listing;
 use settings::Settings;
 pub(super) use summary::probe as probe_of;
@@ -214,7 +214,7 @@ impl Folder {
 
     /// Pictures first: depth and masks take their times from them.
     fn media(&self, recording: &mut Recording, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<()> {
-        let context = media::Context {
+        let context = media_file::Context {
             license: recording.license.as_str().into(),
             zone_s: self.zone_s,
             limits: &self.options.limits,
@@ -265,7 +265,7 @@ fn or_refuse<T>(read: Result<T, ErrorKind>, file: &Path, quarantine: &mut Quaran
 }
 
 /// Pictures of another size than their calibration's would be projected wrongly.
-fn refuse_other_sizes(frames: &mut Vec<FrameRecord>, sensor: Option<&Sensor>, quarantine: &mut Quarantine) {
+pub(super) fn refuse_other_sizes(frames: &mut Vec<FrameRecord>, sensor: Option<&Sensor>, quarantine: &mut Quarantine) {
     let Some(camera) = sensor.and_then(|s| s.camera.as_ref()) else { return };
     frames.retain(|frame| {
         let fits = frame.modality != Modality::Camera
