@@ -9,6 +9,7 @@ pub mod depth;
 mod files;
 pub mod folder;
 mod gpx;
+pub mod kitti;
 pub mod lidar;
 mod media_file;
 mod nmea;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nalgebra::{Matrix3, Quaternion, UnitQuaternion, Vector3};
 
 use crate::coord::{EnuFrame, Geodetic, Pose};
-use crate::error::{ErrorKind, Location, Quarantine};
+use crate::error::{Location, Quarantine};
 use crate::record::{GnssFix, ImuReading, PoseFix, WheelReading};
 use crate::source::Limits;
 use crate::time::{ClockScale, Timestamp, gps_to_utc};
