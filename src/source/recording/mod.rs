@@ -14,6 +14,7 @@ pub mod lidar;
 mod media_file;
 mod nmea;
 mod npy;
+pub mod opensfm;
 mod order;
 pub mod picture;
 mod table;
