@@ -20,3 +20,4 @@ pub mod picture;
 mod table;
 mod trace;
 mod trace_file;
+mod ubx;

@@ -1,6 +1,6 @@
-//! A single trace file as a source: GPX, NMEA or CSV, plain or gzipped, one recording per track.
+//! A single trace file as a source: GPX, NMEA, UBX or CSV, plain or gzipped, one recording per track.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorKind, Quarantine, Result};
@@ -11,13 +11,14 @@ use crate::time::ClockScale;
 use super::folder::{self, KIND, Remarks};
 use super::table::TimeRule;
 use super::trace::{self, Traces};
-use super::{civil, csv_trace, gpx, nmea};
+use super::{civil, csv_trace, gpx, nmea, ubx};
 
 /// The trace formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Gpx,
     Nmea,
+    Ubx,
     Csv,
 }
 
@@ -28,6 +29,9 @@ fn sniff(start: &[u8]) -> Option<Format> {
     let contains = |needle: &[u8]| window.windows(needle.len()).any(|w| w == needle);
     if start.starts_with(b"<") && contains(b"<gpx") {
         return Some(Format::Gpx);
+    }
+    if ubx::is_start(start) {
+        return Some(Format::Ubx);
     }
     // Loggers put lines of their own before and between; a sentence in the first lines is enough.
     if window.split(|&c| c == b'\n').take(20).any(nmea::is_sentence) {
@@ -42,7 +46,8 @@ fn sniff(start: &[u8]) -> Option<Format> {
 pub(super) fn detect(path: &Path) -> bool {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let named = [".gpx", ".nmea", ".nma", ".gga", ".log", ".csv", ".txt"].iter().any(|ending| name.ends_with(ending));
+    let named =
+        [".gpx", ".nmea", ".nma", ".gga", ".ubx", ".log", ".csv", ".txt"].iter().any(|ending| name.ends_with(ending));
     named
         && trace::open(path, &Limits::default())
             .is_ok_and(|mut reader| reader.fill_buf().is_ok_and(|start| sniff(start).is_some()))
@@ -68,8 +73,17 @@ pub(super) fn read(
     match sniff(start) {
         Some(Format::Gpx) => gpx::read(reader, path, mapping, rule, quarantine),
         Some(Format::Nmea) => nmea::read(reader, path, quarantine),
+        Some(Format::Ubx) => {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(|e| ErrorKind::io("read", e))?;
+            // A log may hold raw measurements in UBX and positions in NMEA.
+            match ubx::read(&bytes, path, quarantine) {
+                Some(traces) => Ok(traces),
+                None => nmea::read(bytes.as_slice(), path, quarantine),
+            }
+        }
         Some(Format::Csv) => csv_trace::read(reader, path, mapping, rule, quarantine),
-        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA nor CSV with a header")),
+        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA, UBX nor CSV with a header")),
     }
 }
 

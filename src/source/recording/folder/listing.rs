@@ -29,7 +29,7 @@ pub(super) struct Channel {
 pub(super) struct Listing {
     /// `calibration.json`.
     pub calibration: Option<SourceFile>,
-    /// `gnss.csv`, or every GPX and NMEA file where there is none.
+    /// `gnss.csv`, or every GPX, NMEA and UBX file where there is none.
     pub gnss: Vec<SourceFile>,
     /// `imu.csv`.
     pub imu: Option<SourceFile>,
@@ -135,7 +135,7 @@ impl Listing {
 pub(in crate::source::recording) fn is_trace(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".gpx", ".nmea", ".nma", ".gga"].iter().any(|ending| name.ends_with(ending))
+    [".gpx", ".nmea", ".nma", ".gga", ".ubx"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Whether a file's ending is one that a modality has; what it really is, its bytes will tell.
