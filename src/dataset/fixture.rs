@@ -205,18 +205,8 @@ pub(crate) fn map() -> Vec<MapFeature> {
         (place.lon_deg, place.lat_deg)
     };
     let feature = |id: &str, layer, geometry, class: &str| MapFeature {
-        id: id.to_string(),
-        layer,
-        geometry,
-        class: class.to_string(),
-        name: None,
-        name_ko: None,
-        name_en: None,
-        attributes: MapAttributes::default(),
-        derived: false,
-        source_id: id.to_string(),
         source: Arc::from("map/town.osm.pbf"),
-        license: Arc::from("ODbL-1.0"),
+        ..MapFeature::example(id, layer, class, geometry)
     };
     let road = Geometry::LineString(LineString::from(vec![at(-50.0, 0.0), at(400.0, 0.0)]));
     let house = vec![at(10.0, 10.0), at(30.0, 10.0), at(30.0, 30.0), at(10.0, 30.0), at(10.0, 10.0)];

@@ -133,3 +133,24 @@ pub struct MapFeature {
     /// SPDX licence of the source.
     pub license: Arc<str>,
 }
+
+#[cfg(test)]
+impl MapFeature {
+    /// A feature of a map `map.osm` that says no more than this of it.
+    pub(crate) fn example(id: &str, layer: MapLayer, class: &str, geometry: Geometry<f64>) -> MapFeature {
+        MapFeature {
+            id: id.to_string(),
+            layer,
+            geometry,
+            class: class.to_string(),
+            name: None,
+            name_ko: None,
+            name_en: None,
+            attributes: MapAttributes::default(),
+            derived: false,
+            source_id: id.to_string(),
+            source: "map.osm".into(),
+            license: "ODbL-1.0".into(),
+        }
+    }
+}

@@ -137,24 +137,11 @@ fn nearest_on<'a>(feature: &'a MapFeature, frame: &EnuFrame) -> Option<Nearest<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::MapAttributes;
     use geo::line_string;
 
     fn road(id: &str, lon: f64) -> MapFeature {
-        MapFeature {
-            id: id.to_string(),
-            layer: MapLayer::Road,
-            geometry: Geometry::LineString(line_string![(x: lon, y: 37.0), (x: lon, y: 37.01)]),
-            class: "residential".to_string(),
-            name: None,
-            name_ko: None,
-            name_en: None,
-            attributes: MapAttributes::default(),
-            derived: false,
-            source_id: id.to_string(),
-            source: "map".into(),
-            license: "CC0-1.0".into(),
-        }
+        let line = line_string![(x: lon, y: 37.0), (x: lon, y: 37.01)];
+        MapFeature::example(id, MapLayer::Road, "residential", Geometry::LineString(line))
     }
 
     #[test]

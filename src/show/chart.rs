@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::{count, escape};
+use super::html::{count, escape, short};
 use super::palette::{MUTED, PAST, RULE, hex};
 use crate::dataset::histogram::Histogram;
 
@@ -86,18 +86,6 @@ fn width(label: &str) -> f64 {
     7.5 * label.chars().count() as f64 + 8.0
 }
 
-/// A number of few digits.
-pub(super) fn short(value: f64) -> String {
-    let text = match value.abs() {
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    };
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
-    if zero { "0".to_string() } else { text.replace('-', "−") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,10 +97,5 @@ mod tests {
         assert!(chart.contains("unknown for 1") && chart.contains("0 to 9.5 m/s"));
         let none = histogram(&Histogram::even("speed", "m/s", vec![None]));
         assert!(!none.contains("<svg") && none.contains("no value is known"));
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        assert_eq!([0.0, -0.001, 12.34, 123.4, -0.5, 2.0].map(short), ["0", "0", "12.3", "123", "−0.5", "2"]);
     }
 }

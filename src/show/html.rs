@@ -5,6 +5,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail;
 use image::{ImageFormat, RgbImage};
 
+/// Rows that a long table prints.
+const MOST_ROWS: usize = 60;
+
 /// Text for elements and attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -67,7 +70,7 @@ impl Cell {
 
     /// A number, or a dash where it is not known.
     pub(super) fn number(value: Option<f64>) -> Cell {
-        Cell::Number(value.filter(|v| v.is_finite()).map_or("–".to_string(), super::chart::short))
+        Cell::Number(value.filter(|v| v.is_finite()).map_or("–".to_string(), short))
     }
 
     pub(super) fn count(n: u64) -> Cell {
@@ -124,6 +127,29 @@ fn img(picture: &RgbImage, kind: &str, data: &[u8], alt: &str) -> String {
     format!("<img src=\"data:image/{kind};base64,{data}\" width=\"{w}\" height=\"{h}\" alt=\"{alt}\" title=\"{alt}\"/>")
 }
 
+/// A table of which only the first rows are printed.
+pub(super) fn capped(names: &[&str], mut rows: Vec<Vec<Cell>>) -> String {
+    let all = rows.len();
+    rows.truncate(MOST_ROWS);
+    let more = match all - rows.len() {
+        0 => String::new(),
+        more => format!("<p class=\"muted\">and {} more rows</p>", count(more as u64)),
+    };
+    format!("{}{more}", table(names, &rows))
+}
+
+/// A number of few digits.
+pub(super) fn short(value: f64) -> String {
+    let text = match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+    if zero { "0".to_string() } else { text.replace('-', "−") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +166,10 @@ mod tests {
             [12, 1_499, 999_400, 999_600, 23_400_000_000].map(bytes),
             ["12 bytes", "1.5 kB", "999 kB", "1.0 MB", "23 GB"]
         );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([0.0, -0.001, 12.34, 123.4, -0.5, 2.0].map(short), ["0", "0", "12.3", "123", "−0.5", "2"]);
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::short;
-use super::html::Cell;
-use super::report::capped;
+use super::html::{Cell, capped, short};
 use crate::dataset::rows::RecordingRow;
 use crate::dataset::survey::{Brief, Survey};
 

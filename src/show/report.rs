@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::cards::{card, choose};
-use super::chart::{histogram, short};
+use super::chart::histogram;
 use super::coverage::{Page, SPLITS, coverage};
-use super::html::{Cell, bytes, count, escape, table};
+use super::html::{Cell, bytes, capped, count, escape, short, table};
 use super::quality::{clocks, quality, registration};
 use super::words::FIRST_PLAUSIBLE_NS;
 use crate::dataset::manifest::Manifest;
@@ -16,9 +16,6 @@ use crate::error::{Quarantine, Result};
 
 /// Samples that are shown.
 const CARDS: usize = 6;
-/// Rows that a long table prints.
-pub(super) const MOST_ROWS: usize = 60;
-
 /// What a build knows beside the files that it wrote.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildFacts<'a> {
@@ -204,17 +201,6 @@ fn left_out(facts: &BuildFacts<'_>) -> String {
     html.push_str(&format!("<p>{} in all.</p>", count(facts.quarantine.total())));
     html.push_str(&capped(&["file", "reason", "records", "the first"], rows));
     html
-}
-
-/// A table of which only the first rows are printed.
-pub(super) fn capped(names: &[&str], mut rows: Vec<Vec<Cell>>) -> String {
-    let all = rows.len();
-    rows.truncate(MOST_ROWS);
-    let more = match all - rows.len() {
-        0 => String::new(),
-        more => format!("<p class=\"muted\">and {} more rows</p>", count(more as u64)),
-    };
-    format!("{}{more}", table(names, &rows))
 }
 
 fn recording_table(stats: &Stats) -> String {

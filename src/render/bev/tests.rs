@@ -5,25 +5,11 @@ use nalgebra::UnitQuaternion;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::MapAttributes;
 
 const ORIGIN: Geodetic = Geodetic::new(13.35, 52.51, 35.0);
 
 fn feature(id: &str, layer: MapLayer, geometry: Geometry<f64>) -> MapFeature {
-    MapFeature {
-        id: id.to_string(),
-        layer,
-        geometry,
-        class: "any".to_string(),
-        name: None,
-        name_ko: None,
-        name_en: None,
-        attributes: MapAttributes::default(),
-        derived: false,
-        source_id: id.to_string(),
-        source: "map".into(),
-        license: "CC0-1.0".into(),
-    }
+    MapFeature::example(id, layer, "any", geometry)
 }
 
 /// An ego near the origin that looks somewhere and leans a little.

@@ -11,20 +11,8 @@ use crate::record::MapAttributes;
 const ORIGIN: Geodetic = Geodetic::new(127.1112, 37.3947, 50.0);
 
 fn feature(id: &str, layer: MapLayer, geometry: Geometry<f64>, height_m: Option<f64>) -> MapFeature {
-    MapFeature {
-        id: id.to_string(),
-        layer,
-        geometry,
-        class: "any".to_string(),
-        name: None,
-        name_ko: None,
-        name_en: None,
-        attributes: MapAttributes { height_m, ..MapAttributes::default() },
-        derived: false,
-        source_id: id.to_string(),
-        source: "map".into(),
-        license: "CC0-1.0".into(),
-    }
+    let attributes = MapAttributes { height_m, ..MapAttributes::default() };
+    MapFeature { attributes, ..MapFeature::example(id, layer, "any", geometry) }
 }
 
 fn camera(model: CameraModelKind) -> Camera {

@@ -131,7 +131,6 @@ pub fn captions<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use geo::{Geometry, line_string, polygon};
 
@@ -175,20 +174,7 @@ mod tests {
     }
 
     fn feature(id: &str, layer: MapLayer, class: &str, geometry: Geometry<f64>) -> MapFeature {
-        MapFeature {
-            id: id.to_string(),
-            layer,
-            geometry,
-            class: class.to_string(),
-            name: None,
-            name_ko: None,
-            name_en: None,
-            attributes: MapAttributes::default(),
-            derived: false,
-            source_id: id.to_string(),
-            source: Arc::from("map.osm"),
-            license: Arc::from("ODbL-1.0"),
-        }
+        MapFeature::example(id, layer, class, geometry)
     }
 
     /// Metres east and north of the anchor, as lon, lat.
