@@ -962,8 +962,16 @@ class Frame:
             Where its bytes are missing or do not decode.
         """
 
-    def points(self) -> dict[str, NDArray[Any]]:
+    def points(self, *, compensate: bool = False, at_ns: int | None = None) -> dict[str, NDArray[Any]]:
         """Decode the points of a sweep.
+
+        Parameters
+        ----------
+        compensate
+            Take the sensor's own motion out: each point is moved along the recording's poses from its own time to one
+            time for all, into the sensor's frame at that time. A point from outside the poses is NaN.
+        at_ns
+            That time; the frame's own unless given. That of a tick takes out what the sweep is off it, too.
 
         Returns
         -------
@@ -974,7 +982,9 @@ class Frame:
         Raises
         ------
         ConfigError
-            Where the frame is no sweep.
+            Where the frame is no sweep, or ``at_ns`` is given without ``compensate``.
+        UnsupportedError
+            Where its points have no times, or the recording has no pose at that time.
         DamagedError
             Where its bytes are missing or do not decode.
         """

@@ -5,13 +5,18 @@ use ndarray::Array2;
 
 use super::Dataset;
 use super::rows::FrameRow;
+use crate::coord::Pose;
 use crate::error::{ErrorKind, Result};
 use crate::record::{FrameFormat, PointCloud, Sound};
+use crate::render::compensate;
 use crate::source::Limits;
 use crate::source::recording::audio::read_sound;
 use crate::source::recording::depth::read_depth;
 use crate::source::recording::lidar::read_points;
 use crate::source::recording::picture::read_picture;
+
+/// The kind of recordings whose sweeps were compensated by those who made them.
+const COMPENSATED: &str = "argoverse2";
 
 impl Dataset {
     /// The picture of a camera's frame, (H, W, 3) uint8.
@@ -51,6 +56,39 @@ impl Dataset {
         let media = self.media(frame)?;
         read_points(&media, self.format(frame)?, &Limits::default())
             .map_err(|e| self.undecodable(frame, "sweep", &e.to_string()))
+    }
+
+    /// The points of a sweep as if all had been measured at one time (of `at_ns`, else of the frame), in the frame of
+    /// the sensor at that time: each is moved by what the sensor moved between its own time and that one, along the
+    /// recording's poses. Points from outside the poses are NaN.
+    ///
+    /// Argoverse 2 has compensated its sweeps to the frame's time: they are moved from there as a whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`points`](Dataset::points); [`ErrorKind::Unsupported`] where the recording has no clock, the points have no
+    /// times, or the poses do not reach to that time.
+    pub fn points_at(&self, frame: &FrameRow, at_ns: Option<i64>) -> Result<PointCloud> {
+        let cannot = |why: &str| ErrorKind::Unsupported(format!("moving `{}`: {why}", frame.frame_id)).bare();
+        let cloud = self.points(frame)?;
+        let track = self.track(&frame.recording_id)?;
+        let recording = self.recording(&frame.recording_id)?;
+        let Some((t_ns, t_source_ns)) = frame.t_ns.zip(frame.t_source_ns) else {
+            return Err(cannot("it has no time"));
+        };
+        let whole = vec![0; cloud.len()];
+        let (offsets, t0_ns) = match (&cloud.offset_ns, cloud.start_ns) {
+            _ if recording.kind == COMPENSATED => (&whole, t_ns),
+            (Some(offsets), 0) => (offsets, t_ns),
+            // Times of the sensor's own clock, which the frame's was corrected by.
+            (Some(offsets), start_ns) => (offsets, start_ns + (t_ns - t_source_ns)),
+            (None, _) => return Err(cannot("its points have no times")),
+        };
+        let mount = recording.sensors.iter().find(|s| s.channel == frame.channel).and_then(|s| s.ego_se3_sensor);
+        let mount = mount.unwrap_or_else(Pose::identity);
+        let at = |t| track.at_time(t).map(|ego| ego.pose * mount);
+        compensate(&cloud, offsets, t0_ns, at_ns.unwrap_or(t_ns), at)
+            .ok_or_else(|| cannot("the recording has no pose at that time"))
     }
 
     /// A depth picture, metres, (H, W), NaN where nothing was measured: along the camera's z axis, of a panorama along

@@ -11,7 +11,7 @@ use super::map_line::MapLine;
 use super::values::matrix;
 use crate::dataset::Dataset;
 use crate::dataset::rows::FrameRow;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::record::CameraIntrinsics;
 
 /// A sound clip as numpy has it: shape (N, channels), and samples a second.
@@ -303,6 +303,14 @@ impl Frame {
 
     /// Decode the points of a sweep.
     ///
+    /// Parameters
+    /// ----------
+    /// compensate
+    ///     Take the sensor's own motion out: each point is moved along the recording's poses from its own time to one
+    ///     time for all, into the sensor's frame at that time. A point from outside the poses is NaN.
+    /// at_ns
+    ///     That time; the frame's own unless given. That of a tick takes out what the sweep is off it, too.
+    ///
     /// Returns
     /// -------
     /// Arrays by name: ``xyz`` (N, 3) float32, metres, offsets from ``origin`` (3,) float64 (zero for sweeps) in the
@@ -312,12 +320,21 @@ impl Frame {
     /// Raises
     /// ------
     /// ConfigError
-    ///     Where the frame is no sweep.
+    ///     Where the frame is no sweep, or ``at_ns`` is given without ``compensate``.
+    /// UnsupportedError
+    ///     Where its points have no times, or the recording has no pose at that time.
     /// DamagedError
     ///     Where its bytes are missing or do not decode.
-    fn points<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    #[pyo3(signature = (*, compensate = false, at_ns = None))]
+    fn points<'py>(&self, py: Python<'py>, compensate: bool, at_ns: Option<i64>) -> PyResult<Bound<'py, PyDict>> {
         let row = self.of(&["lidar"], "points")?;
-        let cloud = py.detach(|| self.data.points(row))?;
+        let cloud = py.detach(|| match (compensate, at_ns) {
+            (true, at_ns) => self.data.points_at(row, at_ns),
+            (false, None) => self.data.points(row),
+            (false, Some(_)) => {
+                Err(ErrorKind::Config("`at_ns` moves points only with `compensate=True`".to_string()).bare())
+            }
+        })?;
         let arrays = PyDict::new(py);
         arrays.set_item("xyz", matrix(py, &cloud.xyz)?)?;
         arrays.set_item("origin", PyArray1::from_slice(py, &cloud.origin))?;

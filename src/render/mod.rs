@@ -1,6 +1,7 @@
 //! Layer 4: pure functions from map, pictures and poses to arrays.
 
 mod bev;
+mod compensate;
 mod config;
 pub mod imagery;
 mod map_index;
@@ -10,6 +11,7 @@ mod trace;
 mod view;
 
 pub use bev::{BevGrid, bev};
+pub use compensate::compensate;
 pub use config::BevConfig;
 pub use imagery::Imagery;
 pub use map_index::{MapIndex, Nearest};

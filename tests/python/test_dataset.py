@@ -105,6 +105,30 @@ def test_frames_are_those_of_the_row_with_their_bytes(
     assert looked > 0
 
 
+def test_a_sweep_is_compensated_along_the_poses(built: Path, frames: dict[str, dict[str, Any]], ds: wl.Dataset) -> None:
+    """Against numpy: linear positions, SLERP rotations, from the tables."""
+    mounts = {r["recording_id"]: {s["channel"]: s for s in r["sensors"]} for r in rows(built, "recordings")}
+    table = rows(built, "poses")
+    moved = 0.0
+    for frame in (f for s in ds for fs in s.frames.values() for f in fs if f.modality == "lidar"):
+        raw, row = frame.points(), frames[frame.id]
+        own = sorted((r for r in table if r["recording_id"] == row["recording_id"]), key=lambda r: r["t_ns"])
+        t_ns = row["t_ns"] + raw["offset_ns"].astype(np.int64)
+        if t_ns[0] < own[0]["t_ns"] or t_ns[-1] > own[-1]["t_ns"]:
+            continue
+        mount = mounts[row["recording_id"]][row["channel"]]
+        t, q = np.array(mount["t"]), np.array(mount["q"])
+        positions, rotations = interpolated(own, t_ns)
+        world = rotated(rotations, rotated(q, raw["xyz"].astype(float)) + t) + positions
+        at = row["t_ns"] + 30_000_000
+        position, rotation = interpolated(own, np.array([at]))
+        back = np.array([1, -1, -1, -1])
+        want = rotated(q * back, rotated(rotation * back, world - position) - t)
+        np.testing.assert_allclose(frame.points(compensate=True, at_ns=at)["xyz"], want, atol=2e-4)
+        moved = max(moved, float(np.abs(frame.points(compensate=True)["xyz"] - raw["xyz"]).max()))
+    assert moved > 0.1
+
+
 def test_numbers_slices_and_ids(ds: wl.Dataset) -> None:
     ids = [s.id for s in ds]
     assert ds[-1].id == ids[-1]
@@ -296,9 +320,25 @@ def test_the_map_is_seen_where_the_camera_sees_it(built: Path, pictured: wl.Data
     assert seen > 0 or not dividers
 
 
+def interpolated(own: list[dict[str, Any]], at_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (N, 3), linear, and rotations (N, 4), SLERP, between rows of `poses`."""
+    t_ns = np.array([r["t_ns"] for r in own], np.int64)
+    xyz = np.array([[r[k] for k in ("x_m", "y_m", "z_m")] for r in own])
+    wxyz = np.array([[r[k] for k in ("qw", "qx", "qy", "qz")] for r in own])
+    i = np.clip(np.searchsorted(t_ns, at_ns, "right") - 1, 0, len(t_ns) - 2)
+    w = ((at_ns - t_ns[i]) / (t_ns[i + 1] - t_ns[i]))[:, None]
+    a, b = wxyz[i], wxyz[i + 1]
+    dot = np.sum(a * b, axis=1, keepdims=True)
+    b, angle = np.where(dot < 0, -b, b), np.arccos(np.clip(np.abs(dot), -1, 1))
+    flat = angle < 1e-9
+    sin = np.where(flat, 1, np.sin(angle))
+    turned = np.where(flat, a, (np.sin((1 - w) * angle) * a + np.sin(w * angle) * b) / sin)
+    return xyz[i] * (1 - w) + xyz[i + 1] * w, turned
+
+
 def rotated(wxyz: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Vectors (N, 3) rotated by a unit quaternion."""
-    w, axis = wxyz[0], wxyz[1:]
+    """Vectors (N, 3) rotated by a unit quaternion, or by one each."""
+    w, axis = wxyz[..., :1], wxyz[..., 1:]
     turn = np.cross(axis, vectors)
     return vectors + 2 * (w * turn + np.cross(axis, turn))
 
