@@ -6,6 +6,7 @@
 mod build;
 mod completions;
 mod context;
+mod evaluate;
 mod explain;
 mod probe;
 mod query;
@@ -46,6 +47,7 @@ enum Command {
     Show(show::ShowArgs),
     Validate(validate::ValidateArgs),
     Explain(explain::ExplainArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -91,6 +93,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Show(args) => show::run(ctx, &args, out),
         Command::Validate(args) => validate::run(ctx, &args, out),
         Command::Explain(args) => explain::run(ctx, &args, out),
+        Command::Evaluate(args) => evaluate::run(ctx, &args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }

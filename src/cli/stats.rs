@@ -116,12 +116,13 @@ fn section(
 
 fn print_histogram(histogram: &Histogram, out: &mut dyn Write) -> Result<()> {
     let Histogram { name, unit, bins, missing, .. } = histogram;
+    let name = if unit.is_empty() { name.clone() } else { format!("{name}, {unit}") };
     let unknown = if *missing > 0 { format!(", unknown for {missing} samples") } else { String::new() };
     match (histogram.min, histogram.median, histogram.max) {
         (Some(min), Some(median), Some(max)) => {
-            write_line(out, format_args!("\n{name}, {unit}: {min:.1} to {max:.1}, median {median:.1}{unknown}"))?
+            write_line(out, format_args!("\n{name}: {min:.1} to {max:.1}, median {median:.1}{unknown}"))?
         }
-        _ => write_line(out, format_args!("\n{name}, {unit}{unknown}"))?,
+        _ => write_line(out, format_args!("\n{name}{unknown}"))?,
     }
     let most = bins.iter().map(|bin| bin.count).max().unwrap_or_default();
     let widest = bins.iter().map(|bin| bin.label.chars().count()).max().unwrap_or_default();

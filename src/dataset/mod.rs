@@ -5,6 +5,7 @@ mod cells;
 mod columns;
 mod config;
 mod decode;
+pub mod evaluate;
 mod excerpt;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -2,15 +2,18 @@
 
 mod clock;
 mod config;
+pub mod metrics;
 mod motion;
 mod path;
 mod positions;
+mod register;
 mod segment;
 mod smoother;
 mod track;
 mod trajectory;
 
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
+pub use register::{OnLine, RegisterPrior, Registration, register};
 pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};
 pub use trajectory::fuse;

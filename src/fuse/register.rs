@@ -136,7 +136,9 @@ fn shares(points: &[&OnLine]) -> Vec<f64> {
     let mut first = 0;
     while first < points.len() {
         let (mut end, mut length_m) = (first + 1, 0.0);
-        while end < points.len() && points[end].line == points[first].line && points[end].forward == points[first].forward
+        while end < points.len()
+            && points[end].line == points[first].line
+            && points[end].forward == points[first].forward
         {
             length_m += (Vector2::from(points[end].at) - Vector2::from(points[end - 1].at)).norm();
             end += 1;
@@ -160,7 +162,7 @@ fn nearest(line: &[[f64; 2]], at: Vector2<f64>) -> Option<(Vector2<f64>, Vector2
         let (a, b) = (Vector2::from(pair[0]), Vector2::from(pair[1]));
         let along = b - a;
         let length = along.norm();
-        if !(length > 0.0) {
+        if length == 0.0 || length.is_nan() {
             continue;
         }
         let foot = a + along * ((at - a).dot(&along) / (length * length)).clamp(0.0, 1.0);

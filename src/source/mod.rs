@@ -10,6 +10,7 @@ mod probe;
 pub mod recording;
 pub mod registry;
 mod traits;
+pub mod trajectory_file;
 
 pub use options::{CsvColumns, Limits, MapOptions, RecordingOptions};
 pub use probe::{Probe, probe};

@@ -7,14 +7,17 @@ use nalgebra::{Matrix3, Vector3};
 use crate::coord::Pose;
 use crate::error::{ErrorKind, Location, Result};
 
+/// A rotation, active, as a file has it (nearly orthonormal), and a position, metres.
+pub type RawPose = (Matrix3<f64>, Vector3<f64>);
+
 /// Poses of a file, in its order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrajectoryFile {
     /// Seconds as the file has them; `None` where the format has no times (KITTI): then poses belong together by their
     /// number.
     pub t_s: Option<Vec<f64>>,
-    /// Rotations, active, as the file has them (nearly orthonormal), and positions in metres, in the frame of the file.
-    pub poses: Vec<(Matrix3<f64>, Vector3<f64>)>,
+    /// In the frame of the file.
+    pub poses: Vec<RawPose>,
 }
 
 /// Bytes that a file may have.
@@ -58,7 +61,8 @@ pub fn read_trajectory(path: &Path) -> Result<TrajectoryFile> {
     Ok(file)
 }
 
-fn parse(line: &str) -> Option<(Option<f64>, (Matrix3<f64>, Vector3<f64>))> {
+/// The time and pose of a line.
+fn parse(line: &str) -> Option<(Option<f64>, RawPose)> {
     let words = line.split(|c: char| c == ',' || c.is_whitespace()).filter(|w| !w.is_empty());
     let numbers = words.map(|w| w.parse::<f64>().ok().filter(|v| v.is_finite())).collect::<Option<Vec<f64>>>()?;
     let quaternion = |at: [f64; 3], wxyz: [f64; 4]| {
@@ -95,7 +99,7 @@ mod tests {
         assert_eq!(tum.t_s, Some(vec![1_305_031_098.665_9, 1.5e9]));
         assert!((tum.poses[1].0[(1, 0)] - 0.96).abs() < 1e-12);
         let euroc = read("#timestamp\n1403715273262142976,0.8,2.1,0.9,0.06,-0.8,-0.05,-0.59,0,0,0\n").expect("EuRoC");
-        assert_eq!(euroc.t_s, Some(vec![1_403_715_273.262_142_976]));
+        assert_eq!(euroc.t_s, Some(vec![1_403_715_273.262_143]));
         assert!(euroc.poses[0].0[(0, 0)] > 0.2);
         let kitti = read("1e0 0 0 1.5 0 1 0 -2 0 0 1 3\n").expect("KITTI");
         assert!(kitti.t_s.is_none() && kitti.poses[0].1.z == 3.0);
@@ -103,7 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_no_pose_is_named_by_its_line() {
-        for text in ["1 2 3\n", "1 1 2 3 0 0 0 0\n", "2 0 0 0 0 1 0 0 0 0 1 0\n", "x 1 2 3 0 0 0 1\n", "1 NaN 2 3 0 0 0 1\n"] {
+        for text in
+            ["1 2 3\n", "1 1 2 3 0 0 0 0\n", "2 0 0 0 0 1 0 0 0 0 1 0\n", "x 1 2 3 0 0 0 1\n", "1 NaN 2 3 0 0 0 1\n"]
+        {
             let error = read(&format!("# a comment\n{text}")).expect_err("no pose").to_string();
             assert!(error.contains("line 2"), "{error}");
         }

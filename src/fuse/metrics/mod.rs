@@ -73,10 +73,7 @@ impl Placed {
     /// `self⁻¹ · other`, taking the rotation as orthonormal.
     fn to(&self, other: &Placed) -> Placed {
         let back = self.rotation.transpose();
-        Placed {
-            rotation: back * other.rotation,
-            translation: back * other.translation - back * self.translation,
-        }
+        Placed { rotation: back * other.rotation, translation: back * other.translation - back * self.translation }
     }
 }
 
