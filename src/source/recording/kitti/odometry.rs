@@ -207,8 +207,9 @@ fn sensors(sequence: &Folder, limits: &Limits, used: &mut Vec<SourceFile>, quara
             Err(kind) => quarantine.refuse(&Location::file(&file.absolute), kind),
         }
     }
-    match calibration.numbers::<12>("Tr") {
-        Ok([a, b, c, x, d, e, f, y, g, h, i, z]) => match calib::rigid(&[a, b, c, d, e, f, g, h, i], &[x, y, z]) {
+    // The grey-only download has no LiDAR in its calibration.
+    if let Ok([a, b, c, x, d, e, f, y, g, h, i, z]) = calibration.numbers::<12>("Tr") {
+        match calib::rigid(&[a, b, c, d, e, f, g, h, i], &[x, y, z]) {
             Ok(cam0_se3_velo) => all.push(Sensor {
                 channel: "velodyne".to_string(),
                 modality: Some(Modality::Lidar),
@@ -216,9 +217,7 @@ fn sensors(sequence: &Folder, limits: &Limits, used: &mut Vec<SourceFile>, quara
                 ego_se3_sensor: Some(flu_se3_rdf * cam0_se3_velo),
             }),
             Err(kind) => quarantine.refuse(&Location::file(&file.absolute), kind),
-        },
-        // The grey-only download has no LiDAR in its calibration.
-        Err(_) => {}
+        }
     }
     used.push(file);
     all

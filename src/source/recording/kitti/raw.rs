@@ -129,7 +129,9 @@ fn frames(
     for (file, opened) in channel.files.iter().zip(opened) {
         let place = Location::file(&file.absolute);
         let t = number(file).and_then(|n| {
-            without.get_mut(n).map(|w| *w = false);
+            if let Some(w) = without.get_mut(n) {
+                *w = false;
+            }
             times.get(n).copied().flatten()
         });
         match (opened, t) {
@@ -170,7 +172,9 @@ fn oxts(
     let (mut records, mut without) = (Vec::new(), vec![true; times.len()]);
     for file in oxts_files(drive)? {
         let record = number(&file).ok_or("its name is not a number").and_then(|n| {
-            without.get_mut(n).map(|w| *w = false);
+            if let Some(w) = without.get_mut(n) {
+                *w = false;
+            }
             let t = times.get(n).copied().flatten().ok_or("its number has no time in timestamps.txt")?;
             let bytes = std::fs::read(&file.absolute).map_err(|_| "it cannot be read")?;
             Ok((n as u64, parse(&bytes, t, n as u64)?))
