@@ -2,6 +2,8 @@
 
 mod clock;
 mod config;
+mod inertial;
+mod kalman;
 pub mod metrics;
 mod motion;
 mod path;

@@ -9,11 +9,12 @@ use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::Recording;
 
 use super::clock::clocks;
+use super::inertial::{self, FoundClock, SolvedRow};
 use super::motion::fill_motion;
 use super::path::Path;
 use super::positions::{Position, PositionSource, positions};
 use super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis, variance_between};
-use super::{FuseConfig, FusedPose, PoseChoice, PoseOrigin, Track};
+use super::{ClockChoice, FuseConfig, FusedPose, PoseChoice, PoseOrigin, Track};
 
 /// Rows of a moving ego lie no farther apart than this, nanoseconds (DESIGN section 5: at least 10 Hz).
 const STEP_NS: i64 = 100_000_000;
@@ -57,7 +58,7 @@ pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarant
     let draft = match draft {
         Some(draft) => Some(draft),
         None if config.pose == PoseChoice::Source => None,
-        None => estimated(recording, quarantine),
+        None => estimated(recording, config, quarantine),
     };
     let Some(draft) = draft else {
         return Err(
@@ -81,6 +82,8 @@ struct DraftRow {
     jitter_m: f64,
     /// One sigma of the direction of travel from the smoother, radians; infinite at rest.
     sigma_course_rad: f64,
+    /// Speed (m/s), acceleration (m/s²) and yaw rate (rad/s), where the estimate has them.
+    motion: Option<[f64; 3]>,
     /// Index of the fix or frame, for rows at inputs.
     input: Option<usize>,
 }
@@ -94,6 +97,8 @@ struct Draft {
     references: Vec<String>,
     /// Whether inputs are frames, and so say where frames without times lie.
     from_frames: bool,
+    /// Clocks that were found on the way, by sensor.
+    found: Vec<(&'static str, FoundClock)>,
 }
 
 /// The source's own poses, or `None` where fewer than two are usable.
@@ -137,6 +142,7 @@ fn given(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
             sigma_z_m: f64::NAN,
             jitter_m: SOURCE_JITTER_M,
             sigma_course_rad: f64::NAN,
+            motion: None,
             input: Some(index),
         };
         if let Some(before) = rows.last().copied() {
@@ -149,20 +155,31 @@ fn given(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
         rows.push(row);
     }
     let references = vec!["poses".to_string()];
-    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false })
+    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false, found: Vec::new() })
 }
 
 /// A trajectory from positions alone, or `None` where fewer than two are usable.
-fn estimated(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
+fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Option<Draft> {
     let (source, fixes) = positions(recording, quarantine);
     if fixes.len() < 2 {
         return None;
     }
     let frame = EnuFrame::new(recording.origin.unwrap_or(fixes[0].place));
     let points: Vec<Vector3<f64>> = fixes.iter().map(|f| frame.to_enu(f.place)).collect();
-    let rows = match fixes[0].t_ns {
-        Some(start) => smoothed(&fixes, &points, start),
-        None => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
+    let trust = config.clock == ClockChoice::Trust;
+    let solution = (source == PositionSource::Gnss && fixes[0].t_ns.is_some())
+        .then(|| inertial::drive(recording, &frame, inertial::fixes(recording, &fixes, &points), trust, quarantine))
+        .flatten()
+        .and_then(|drive| inertial::solve(&drive));
+    let mut found = Vec::new();
+    let rows = match (fixes[0].t_ns, &solution) {
+        (_, Some(solution)) => {
+            found.push(("imu", solution.imu_clock));
+            found.push(("wheel", solution.wheel_clock));
+            solution.rows.iter().map(|row| of_ego(row, &fixes)).collect()
+        }
+        (Some(start), None) => smoothed(&fixes, &points, start),
+        (None, None) => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
     };
     let mut references = match source {
         PositionSource::Gnss => vec!["gnss".to_string()],
@@ -171,7 +188,22 @@ fn estimated(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft
     references.sort_unstable();
     references.dedup();
     let from_frames = source == PositionSource::Geotags;
-    Some(Draft { frame, rows, origin: PoseOrigin::Estimated, references, from_frames })
+    Some(Draft { frame, rows, origin: PoseOrigin::Estimated, references, from_frames, found })
+}
+
+/// A row of the inertial smoother.
+fn of_ego(row: &SolvedRow, fixes: &[Position]) -> DraftRow {
+    DraftRow {
+        t_ns: Some(row.t_ns),
+        at: row.at,
+        rotation: Some(row.rotation),
+        sigma_xy_m: row.sigma_xy_m,
+        sigma_z_m: row.sigma_z_m,
+        jitter_m: SOURCE_JITTER_M,
+        sigma_course_rad: row.sigma_heading_rad,
+        motion: Some([row.speed_mps, row.acceleration_mps2, row.yaw_rate_radps]),
+        input: row.fix.map(|i| fixes[i].index),
+    }
 }
 
 fn at_fix(fix: &Position, at: Vector3<f64>) -> DraftRow {
@@ -183,6 +215,7 @@ fn at_fix(fix: &Position, at: Vector3<f64>) -> DraftRow {
         sigma_z_m: fix.sigma_z_m,
         jitter_m: fix.sigma_xy_m.clamp(JITTER_M.0, JITTER_M.1),
         sigma_course_rad: f64::NAN,
+        motion: None,
         input: Some(fix.index),
     }
 }
@@ -256,7 +289,10 @@ fn steps(a: &DraftRow, b: &DraftRow) -> Vec<(Option<i64>, f64)> {
 impl Draft {
     /// Adds path length, heading, motion and clocks.
     fn track(mut self, recording: &Recording, config: &FuseConfig) -> Track {
-        self.carry_to_ego(recording);
+        // Rows with a rotation are the ego's already.
+        if self.rows.iter().any(|r| r.rotation.is_none()) {
+            self.carry_to_ego(recording);
+        }
         let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
         let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
         let path = Path::through(&points, &jitter);
@@ -279,9 +315,9 @@ impl Draft {
                     t_ns: row.t_ns,
                     s_m: *s_m,
                     pose: Pose::new(row.at, rotation),
-                    speed_mps: f64::NAN,
-                    acceleration_mps2: f64::NAN,
-                    yaw_rate_radps: f64::NAN,
+                    speed_mps: row.motion.map_or(f64::NAN, |m| m[0]),
+                    acceleration_mps2: row.motion.map_or(f64::NAN, |m| m[1]),
+                    yaw_rate_radps: row.motion.map_or(f64::NAN, |m| m[2]),
                     sigma_xy_m: row.sigma_xy_m,
                     sigma_z_m: row.sigma_z_m,
                     sigma_heading_deg: sigma_held,
@@ -305,13 +341,15 @@ impl Draft {
             timed,
             rows,
             ways: Vec::new(),
-            clock: clocks(recording, &references, config),
+            clock: clocks(recording, &references, &self.found, config),
             register: None,
             input_t_ns: self.rows.iter().filter(|r| r.input.is_some()).filter_map(|r| r.t_ns).collect(),
             input_s_m: inputs().map(|(_, s)| s).collect(),
             frame_s_m,
         };
-        fill_motion(&mut track);
+        if self.rows.iter().any(|r| r.motion.is_none()) {
+            fill_motion(&mut track);
+        }
         track
     }
 

@@ -155,6 +155,8 @@ impl Senses<'_> {
             let acceleration = (after.translation - here.translation * 2.0 + before.translation) / (h * h);
             let force = here.rotation.inverse() * (acceleration + Vector3::new(0.0, 0.0, GRAVITY_MPS2));
             let turn = (before.rotation.inverse() * after.rotation).into_inner();
+            // Of the two quaternions of a rotation the one of the smaller angle: poses keep w positive, their ratio need not.
+            let turn = if turn.w < 0.0 { -turn } else { turn };
             // Half a small rotation's vector part over its time: the mean rate over ±h, right to h².
             let rate = turn.imag() * (2.0 / turn.w.max(0.5)) / (2.0 * h);
             accel_bias += draw(0.002 / HZ.sqrt());

@@ -1,13 +1,24 @@
 //! What is said about the clocks of a recording's sensors.
 
+pub(super) mod lag;
+
 use crate::record::Recording;
 
+use super::inertial::FoundClock;
 use super::{ClockChoice, ClockOffset, FuseConfig};
+
+/// An offset that is not known to this, seconds, counts as unknown: a car moves a decimetre in the time.
+const USEFUL_SIGMA_S: f64 = 0.01;
 
 /// A row per sensor with times, the reference ones first, then by name.
 ///
 /// The reference is offset 0 by definition. Others are trusted (`clock = "trust"`) or unknown: nothing here estimates.
-pub(super) fn clocks(recording: &Recording, references: &[&str], config: &FuseConfig) -> Vec<ClockOffset> {
+pub(super) fn clocks(
+    recording: &Recording,
+    references: &[&str],
+    found: &[(&'static str, FoundClock)],
+    config: &FuseConfig,
+) -> Vec<ClockOffset> {
     let mut sensors: Vec<&str> = Vec::new();
     let has = |there: bool, name: &'static str| there.then_some(name);
     sensors.extend(has(recording.poses.iter().any(|p| p.t.is_some()), "poses"));
@@ -21,6 +32,11 @@ pub(super) fn clocks(recording: &Recording, references: &[&str], config: &FuseCo
     sensors
         .into_iter()
         .map(|sensor| {
+            let found = found.iter().find(|f| f.0 == sensor).map(|f| f.1);
+            let known = found.filter(|f| f.sigma_s < USEFUL_SIGMA_S && config.clock == ClockChoice::Estimate);
+            if let Some(known) = known.filter(|_| !references.contains(&sensor)) {
+                return estimated(sensor, &known);
+            }
             let (method, known) = match config.clock {
                 _ if references.contains(&sensor) => ("reference", true),
                 ClockChoice::Trust => ("trusted", true),
@@ -36,4 +52,16 @@ pub(super) fn clocks(recording: &Recording, references: &[&str], config: &FuseCo
             }
         })
         .collect()
+}
+
+/// A clock that the smoother found.
+fn estimated(sensor: &str, clock: &FoundClock) -> ClockOffset {
+    ClockOffset {
+        sensor: sensor.to_string(),
+        offset_ms: Some(clock.offset_s * 1e3),
+        sigma_ms: Some(clock.sigma_s * 1e3),
+        drift_ppm: (clock.drift_ppm.abs() > 3.0 * clock.drift_sigma_ppm).then_some(clock.drift_ppm),
+        method: if sensor == "imu" { "gyro-course" } else { "wheel-speed" }.to_string(),
+        applied: clock.offset_s.abs() > 2.0 * clock.sigma_s,
+    }
 }

@@ -1,0 +1,97 @@
+//! A first trajectory to start from: positions by the smoother of single axes, the heading by the gyro, held to the
+//! course where the ego moves.
+
+use nalgebra::{UnitQuaternion, Vector3};
+
+use super::super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis};
+use super::model::{Nav, Shared};
+use super::preintegrate::{Readings, exp};
+use super::{Drive, noise::median};
+
+/// Slower than this, m/s, positions tell no course.
+const MOVING_MPS: f64 = 2.0;
+
+/// The trajectory at the times of the nodes (seconds), with each node's fix at or before it.
+pub(super) fn guess(
+    drive: &Drive,
+    times: &[f64],
+    fix_before: &[usize],
+    shared: &Shared,
+    readings: &Readings,
+) -> Option<Vec<Nav>> {
+    let fixes = &drive.fixes;
+    let t: Vec<f64> = fixes.iter().map(|f| f.t).collect();
+    let axis = |k: usize| {
+        let z: Vec<f64> = fixes.iter().map(|f| f.at[k]).collect();
+        let sigma: Vec<f64> = fixes.iter().map(|f| if k < 2 { f.sigma_xy_m } else { f.sigma_z_m }).collect();
+        smooth_axis(&t, &z, &sigma, if k < 2 { ACCELERATION_PSD_XY } else { ACCELERATION_PSD_Z })
+    };
+    let axes = [axis(0), axis(1), axis(2)];
+    let place = |k: usize, x: f64| -> (Vector3<f64>, Vector3<f64>) {
+        let i = fix_before[k];
+        let j = (i + 1).min(fixes.len() - 1);
+        let dt = t[j] - t[i];
+        let w = if dt > 0.0 { ((x - t[i]) / dt).clamp(0.0, 1.0) } else { 0.0 };
+        let of = |f: &dyn Fn(&AxisState, &AxisState) -> f64| Vector3::from_fn(|a, _| f(&axes[a][i], &axes[a][j]));
+        (of(&|a, b| between(a, b, dt, w)), of(&|a, b| a.v * (1.0 - w) + b.v * w))
+    };
+    // The gyro's turn from node to node, less its bias as seen at rest.
+    let still: Vec<f64> = (times.windows(2).enumerate())
+        .filter(|(k, _)| fixes[fix_before[*k]].speed_mps.unwrap_or(f64::INFINITY) < 0.1)
+        .map(|(_, w)| readings.between(w[0], w[1], Vector3::zeros(), Vector3::zeros()))
+        .filter(|s| s.covered)
+        .map(|s| s.rate.z)
+        .collect();
+    let bias = Vector3::new(0.0, 0.0, if still.len() >= 10 { median(still).unwrap_or(0.0) } else { 0.0 });
+    let mut turned = vec![0.0; times.len()];
+    for k in 1..times.len() {
+        let s = readings.between(times[k - 1], times[k], bias, Vector3::zeros());
+        turned[k] = turned[k - 1] + s.rate.z * s.dt;
+    }
+    // What is to be added to it: the course of each moving fix less the turn so far, smooth in time.
+    let (mut at, mut offset, mut sigma) = (Vec::new(), Vec::new(), Vec::new());
+    let mut last: Option<f64> = None;
+    for (k, &x) in times.iter().enumerate() {
+        let i = fix_before[k];
+        if x != t[i] || at.last() == Some(&x) {
+            continue;
+        }
+        let velocity = Vector3::new(axes[0][i].v, axes[1][i].v, 0.0);
+        let speed = fixes[i].speed_mps.unwrap_or(velocity.norm());
+        if speed < MOVING_MPS || velocity.norm() < 0.5 * MOVING_MPS {
+            continue;
+        }
+        let course = fixes[i].course_rad.unwrap_or(libm::atan2(velocity.y, velocity.x));
+        let mut o = course - turned[k];
+        if let Some(last) = last {
+            let mut step = libm::remainder(o - last, std::f64::consts::TAU);
+            // It reverses.
+            if step.abs() > 2.4 {
+                step = libm::remainder(step + std::f64::consts::PI, std::f64::consts::TAU);
+            }
+            o = last + step;
+        }
+        last = Some(o);
+        at.push(x);
+        offset.push(o);
+        sigma.push((0.5 / speed).max(0.03));
+    }
+    if at.len() < 5 {
+        return None;
+    }
+    let smooth = smooth_axis(&at, &offset, &sigma, 1e-4);
+    Some(
+        times
+            .iter()
+            .enumerate()
+            .map(|(k, &x)| {
+                let j = at.partition_point(|a| *a <= x).clamp(1, at.len() - 1);
+                let w = ((x - at[j - 1]) / (at[j] - at[j - 1])).clamp(0.0, 1.0);
+                let yaw = turned[k] + smooth[j - 1].p * (1.0 - w) + smooth[j].p * w;
+                let q: UnitQuaternion<f64> = exp(Vector3::new(0.0, 0.0, yaw));
+                let (p, v) = place(k, x);
+                Nav { p: p - q * shared.antenna, v, q, bg: bias, ba: Vector3::zeros(), u: Vector3::zeros() }
+            })
+            .collect(),
+    )
+}

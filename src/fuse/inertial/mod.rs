@@ -1,0 +1,100 @@
+//! The ego's trajectory from GNSS, IMU and wheels: an error-state Kalman filter and smoother, repeated about its own
+//! result until it stays.
+//!
+//! The state is position and velocity of the IMU, attitude, biases, the slow error of the receiver, the wheels' scale,
+//! the clocks of IMU and wheels with their drift, the mount's yaw and pitch and the antenna's place. Sources: Sola
+//! (2017), *Quaternion kinematics for the error-state Kalman filter*, arXiv 1711.02508; Groves (2013), *Principles of
+//! GNSS, Inertial, and Multisensor Integrated Navigation Systems*, chapters 14 and 15.
+
+mod guess;
+mod model;
+mod noise;
+mod preintegrate;
+mod readings;
+mod solve;
+
+pub(super) use preintegrate::Reading;
+pub(super) use readings::{drive, fixes};
+pub(super) use solve::solve;
+
+use nalgebra::{UnitQuaternion, Vector3};
+
+/// A cleaned GNSS fix.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fix {
+    /// Nanoseconds on the reference clock, and seconds since the first fix.
+    pub t_ns: i64,
+    pub t: f64,
+    /// The antenna, ENU metres.
+    pub at: Vector3<f64>,
+    /// One sigma, metres.
+    pub sigma_xy_m: f64,
+    pub sigma_z_m: f64,
+    /// Speed over ground, m/s.
+    pub speed_mps: Option<f64>,
+    /// Direction of travel, radians from east to north.
+    pub course_rad: Option<f64>,
+}
+
+/// A sensor's clock before it is looked into: what is to be added to its times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClockPrior {
+    /// Seconds.
+    pub offset_s: f64,
+    /// One sigma, seconds; 0 where the clock is trusted.
+    pub sigma_s: f64,
+}
+
+/// What a drive gives the smoother.
+#[derive(Debug, Clone)]
+pub(super) struct Drive {
+    /// Fixes by time, at least two.
+    pub fixes: Vec<Fix>,
+    /// Inertial readings by time, in the ego's axes, on the IMU's clock.
+    pub imu: Vec<Reading>,
+    /// Wheel speeds (s, m/s) by time, on the wheels' clock.
+    pub wheel: Vec<(f64, f64)>,
+    /// The antenna and the IMU in the ego frame, metres, where calibrated.
+    pub antenna: Option<Vector3<f64>>,
+    pub imu_at: Option<Vector3<f64>>,
+    /// Whether the IMU's axes come from the calibration.
+    pub imu_mounted: bool,
+    pub imu_clock: ClockPrior,
+    pub wheel_clock: ClockPrior,
+    /// Latitude (degrees) and height (metres) of the ENU frame's origin.
+    pub origin: (f64, f64),
+}
+
+/// The ego at one time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SolvedRow {
+    pub t_ns: i64,
+    /// `world_se3_ego`.
+    pub at: Vector3<f64>,
+    pub rotation: UnitQuaternion<f64>,
+    pub sigma_xy_m: f64,
+    pub sigma_z_m: f64,
+    pub sigma_heading_rad: f64,
+    pub speed_mps: f64,
+    pub acceleration_mps2: f64,
+    pub yaw_rate_radps: f64,
+    /// The fix at this time.
+    pub fix: Option<usize>,
+}
+
+/// A clock as found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FoundClock {
+    pub offset_s: f64,
+    pub sigma_s: f64,
+    pub drift_ppm: f64,
+    pub drift_sigma_ppm: f64,
+}
+
+/// What came out.
+#[derive(Debug, Clone)]
+pub(super) struct Solution {
+    pub rows: Vec<SolvedRow>,
+    pub imu_clock: FoundClock,
+    pub wheel_clock: FoundClock,
+}

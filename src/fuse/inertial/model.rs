@@ -1,0 +1,296 @@
+//! What the filter estimates, and how it moves and is measured.
+
+use nalgebra::{Matrix3, SVector, UnitQuaternion, Vector3};
+
+use super::super::kalman::{Row, Transition};
+use super::preintegrate::{Stretch, exp, log};
+
+/// Errors that are estimated.
+pub(super) const N: usize = 28;
+/// Those of the moving part: position, velocity and attitude, moved by themselves and the two biases.
+pub(super) const M: usize = 9;
+/// States that move others.
+pub(super) const C: usize = 15;
+/// Position of the IMU, velocity, attitude (right, in the body's axes).
+pub(super) const P: usize = 0;
+pub(super) const V: usize = 3;
+pub(super) const T: usize = 6;
+/// Gyro and accelerometer bias.
+pub(super) const BG: usize = 9;
+pub(super) const BA: usize = 12;
+/// Slow GNSS error per axis, in units of its sigma.
+pub(super) const U: usize = 15;
+/// Relative scale of the wheels.
+pub(super) const SCALE: usize = 18;
+/// What is to be added to the times of the IMU and of the wheels, seconds.
+pub(super) const TI: usize = 19;
+pub(super) const TW: usize = 20;
+/// Yaw and pitch of the ego's axes against the IMU's mount.
+pub(super) const YAW: usize = 21;
+pub(super) const PITCH: usize = 22;
+/// Antenna ahead and to the left of where the calibration has it, metres.
+pub(super) const LEVER: usize = 23;
+/// Drift of the two clocks, microseconds a second.
+pub(super) const DI: usize = 25;
+pub(super) const DW: usize = 26;
+/// The IMU ahead of where the calibration has it in the ego, metres.
+pub(super) const AHEAD: usize = 27;
+
+pub(super) type Step = Transition<N, M, C>;
+
+/// The moving part at one node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nav {
+    /// Position of the IMU, ENU metres.
+    pub p: Vector3<f64>,
+    /// Its velocity, m/s.
+    pub v: Vector3<f64>,
+    /// From the body's axes to ENU.
+    pub q: UnitQuaternion<f64>,
+    /// Gyro bias, rad/s.
+    pub bg: Vector3<f64>,
+    /// Accelerometer bias, m/s².
+    pub ba: Vector3<f64>,
+    /// Slow GNSS error in units of its sigma.
+    pub u: Vector3<f64>,
+}
+
+/// What does not change over a drive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shared {
+    /// Wheel speed over true speed, less 1.
+    pub scale: f64,
+    /// To be added to the IMU's and the wheels' times in the middle of the drive, seconds.
+    pub imu_s: f64,
+    pub wheel_s: f64,
+    /// Their drift, microseconds a second.
+    pub imu_ppm: f64,
+    pub wheel_ppm: f64,
+    /// Ego's axes against the body's: about up, about left, radians.
+    pub yaw: f64,
+    pub pitch: f64,
+    /// The antenna from the IMU, body axes, metres.
+    pub antenna: Vector3<f64>,
+    /// The IMU from the ego's origin, body axes, metres.
+    pub imu: Vector3<f64>,
+}
+
+impl Shared {
+    /// `body_r_ego`.
+    pub fn body_r_ego(&self) -> UnitQuaternion<f64> {
+        exp(Vector3::new(0.0, self.pitch, self.yaw))
+    }
+}
+
+/// Densities of the noise that moves the errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noise {
+    /// Gyro, rad/s/√Hz.
+    pub gyro: f64,
+    /// Accelerometer, m/s²/√Hz.
+    pub accel: f64,
+    /// Walk of the gyro bias, rad/s/√s.
+    pub gyro_walk: f64,
+    /// Walk of the accelerometer bias, m/s²/√s.
+    pub accel_walk: f64,
+    /// Correlation time of the slow GNSS error, seconds.
+    pub tau_s: f64,
+}
+
+/// Density of what the ego may do while no IMU tells, m²/s³ on the ground and up, rad²/s about up and across.
+const BLIND: [f64; 4] = [2.0, 0.05, 0.05, 1e-4];
+
+pub(super) fn skew(v: Vector3<f64>) -> Matrix3<f64> {
+    Matrix3::new(0.0, -v.z, v.y, v.z, 0.0, -v.x, -v.y, v.x, 0.0)
+}
+
+/// Gravity at a place of the ENU frame whose origin lies at a latitude and height: GRS 80's normal gravity (Somigliana,
+/// with the free-air gradient), pointing to the ground *there*.
+pub(super) fn gravity(lat_deg: f64, height_m: f64, at: Vector3<f64>) -> Vector3<f64> {
+    const EARTH_M: f64 = 6_371_000.0;
+    let s2 = libm::sin(lat_deg.to_radians()).powi(2);
+    let g = 9.780_326_771_5 * (1.0 + 0.001_931_851_353 * s2) / (1.0 - 0.006_694_380_023 * s2).sqrt()
+        - 3.086e-6 * (height_m + at.z);
+    let up = Vector3::new(at.x / EARTH_M, at.y / EARTH_M, 1.0);
+    up * (-g / up.norm())
+}
+
+/// The step of the errors from one node to the next.
+pub(super) fn step(a: &Nav, b: &Nav, s: &Stretch, g: Vector3<f64>, noise: &Noise) -> Step {
+    let mut out = Step::still();
+    let dt = s.dt;
+    let r = a.q.to_rotation_matrix().into_inner();
+    let mut put = |i: usize, j: usize, m: Matrix3<f64>| out.head.fixed_view_mut::<3, 3>(i, j).copy_from(&m);
+    let identity = Matrix3::identity();
+    put(P, V, identity * dt);
+    let (p, v, q);
+    if s.covered {
+        put(P, T, -r * skew(s.dp));
+        put(V, T, -r * skew(s.dv));
+        put(T, T, s.turn.to_rotation_matrix().into_inner().transpose());
+        // The turn since the bias acted, halved: right to first order.
+        let half = skew(s.rate * (0.5 * dt));
+        put(T, BG, (half - identity) * dt);
+        put(V, BG, r * skew(s.dv) * (0.5 * dt));
+        put(P, BG, r * skew(s.dv) * (dt * dt / 6.0));
+        put(V, BA, -r * (identity + half) * dt);
+        put(P, BA, -r * (0.5 * dt * dt));
+        p = a.p + a.v * dt + g * (0.5 * dt * dt) + r * s.dp;
+        v = a.v + g * dt + r * s.dv;
+        q = a.q * s.turn;
+    } else {
+        (p, v, q) = (a.p + a.v * dt, a.v, a.q);
+    }
+    let (turn, force) = match s.covered {
+        true => (Vector3::repeat(noise.gyro * noise.gyro), Vector3::repeat(noise.accel * noise.accel)),
+        // Turning needs speed: a wheel's angle is bounded.
+        false => {
+            let about_up = BLIND[2] * (a.v.norm() / 10.0).min(1.0) + 1e-8;
+            (Vector3::new(BLIND[3], BLIND[3], about_up), Vector3::new(BLIND[0], BLIND[0], BLIND[1]))
+        }
+    };
+    for k in 0..3 {
+        out.noise[(T + k, T + k)] = turn[k] * dt;
+        out.noise[(V + k, V + k)] = force[k] * dt;
+        out.noise[(P + k, P + k)] = force[k] * dt * dt * dt / 3.0;
+        out.noise[(P + k, V + k)] = force[k] * dt * dt / 2.0;
+        out.noise[(V + k, P + k)] = force[k] * dt * dt / 2.0;
+        out.renew[BG + k] = noise.gyro_walk * noise.gyro_walk * dt;
+        out.renew[BA + k] = noise.accel_walk * noise.accel_walk * dt;
+        let keep = libm::exp(-dt / noise.tau_s);
+        out.keep[U + k] = keep;
+        out.renew[U + k] = 1.0 - keep * keep;
+    }
+    let mut drive = |i: usize, d: Vector3<f64>| out.drive.fixed_rows_mut::<3>(i).copy_from(&d);
+    drive(P, p - b.p);
+    drive(V, v - b.v);
+    drive(T, log(&(b.q.inverse() * q)));
+    drive(BG, a.bg - b.bg);
+    drive(BA, a.ba - b.ba);
+    drive(U, a.u * libm::exp(-dt / noise.tau_s) - b.u);
+    out
+}
+
+impl Nav {
+    /// The state with its errors taken out.
+    pub fn corrected(&self, e: &SVector<f64, N>) -> Nav {
+        let at = |i: usize| Vector3::new(e[i], e[i + 1], e[i + 2]);
+        Nav {
+            p: self.p + at(P),
+            v: self.v + at(V),
+            q: self.q * exp(at(T)),
+            bg: self.bg + at(BG),
+            ba: self.ba + at(BA),
+            u: self.u + at(U),
+        }
+    }
+
+    /// Velocity of the ego's origin in the ego's axes at an angular rate of the body, m/s.
+    pub fn ego_velocity(&self, shared: &Shared, rate: Vector3<f64>) -> Vector3<f64> {
+        shared.body_r_ego().inverse() * (self.q.inverse() * self.v - rate.cross(&shared.imu))
+    }
+}
+
+impl Shared {
+    /// The same with its errors taken out.
+    pub fn corrected(&self, e: &SVector<f64, N>) -> Shared {
+        Shared {
+            scale: self.scale + e[SCALE],
+            imu_s: self.imu_s + e[TI],
+            wheel_s: self.wheel_s + e[TW],
+            imu_ppm: self.imu_ppm + e[DI],
+            wheel_ppm: self.wheel_ppm + e[DW],
+            yaw: self.yaw + e[YAW],
+            pitch: self.pitch + e[PITCH],
+            antenna: self.antenna + Vector3::new(e[LEVER], e[LEVER + 1], 0.0),
+            imu: self.imu + Vector3::new(e[AHEAD], 0.0, 0.0),
+        }
+    }
+}
+
+/// A node at which things are measured: the state there and its motion.
+pub(super) struct Moment<'a> {
+    pub nav: &'a Nav,
+    pub shared: &'a Shared,
+    /// `enu_r_body`.
+    pub r: Matrix3<f64>,
+    /// Angular rate without bias, body axes.
+    pub rate: Vector3<f64>,
+    /// Acceleration in ENU, m/s².
+    pub acceleration: Vector3<f64>,
+    /// Seconds since the middle of the drive, for drifts.
+    pub since_middle_s: f64,
+}
+
+/// A measurement: its derivative, and what it should be.
+pub(super) struct Expected {
+    pub row: Row,
+    pub value: f64,
+}
+
+impl Moment<'_> {
+    /// The row with a later IMU clock: what is measured happened so much earlier on it.
+    fn clocked(&self, row: Row, change_per_s: f64) -> Row {
+        row.with(TI, -change_per_s).with(DI, -change_per_s * self.since_middle_s * 1e-6)
+    }
+
+    /// Position of the antenna along an axis of ENU, with the slow error of the receiver at its sigma.
+    pub fn position(&self, axis: usize, slow_m: f64) -> Expected {
+        let Moment { nav, shared, r, rate, .. } = self;
+        let turn = -r * skew(shared.antenna);
+        let velocity = nav.v + r * rate.cross(&shared.antenna);
+        let row = Row::new().with(P + axis, 1.0).with3(T, turn.row(axis).transpose()).with(U + axis, slow_m);
+        let row = row.with(LEVER, r[(axis, 0)]).with(LEVER + 1, r[(axis, 1)]);
+        Expected {
+            row: self.clocked(row, velocity[axis]),
+            value: nav.p[axis] + (r * shared.antenna)[axis] + slow_m * nav.u[axis],
+        }
+    }
+
+    /// Velocity of the antenna along a direction of ENU.
+    pub fn velocity_along(&self, direction: Vector3<f64>) -> Expected {
+        let Moment { nav, shared, r, rate, .. } = self;
+        let swing = rate.cross(&shared.antenna);
+        let turn = -r * skew(swing);
+        let bias = r * skew(shared.antenna);
+        let row = Row::new().with3(V, direction);
+        let row = row.with3(T, turn.transpose() * direction).with3(BG, bias.transpose() * direction);
+        Expected {
+            row: self.clocked(row, self.acceleration.dot(&direction)),
+            value: (nav.v + r * swing).dot(&direction),
+        }
+    }
+
+    /// Velocity of the ego's origin along an axis of the ego: 0 forward, 1 left, 2 up.
+    pub fn ego_velocity(&self, axis: usize) -> Expected {
+        let Moment { nav, shared, r, rate, .. } = self;
+        let across = r.transpose() * nav.v;
+        let body = across - rate.cross(&shared.imu);
+        let mount = shared.body_r_ego().to_rotation_matrix().into_inner();
+        // Axis of the ego in the body.
+        let axis_b: Vector3<f64> = mount.column(axis).into_owned();
+        let row = Row::new().with3(V, r * axis_b);
+        let row = row.with3(T, skew(across).transpose() * axis_b);
+        let row = row.with3(BG, -skew(shared.imu).transpose() * axis_b);
+        let ego = mount.transpose() * body;
+        // The ego's velocity seen from axes turned on by a small angle.
+        let (yaw, pitch) = match axis {
+            0 => (ego.y, -ego.z),
+            1 => (-ego.x, 0.0),
+            _ => (0.0, ego.x),
+        };
+        let ahead = axis_b.dot(&rate.cross(&Vector3::x()));
+        Expected { row: row.with(YAW, yaw).with(PITCH, pitch).with(AHEAD, -ahead), value: ego[axis] }
+    }
+
+    /// What the wheels say `late_s` after the node, on their clock as corrected so far.
+    pub fn wheel(&self, late_s: f64) -> Expected {
+        let forward = self.ego_velocity(0);
+        let gain = 1.0 + self.shared.scale;
+        let speed_up = (self.r.transpose() * self.acceleration).x;
+        let speed = forward.value + speed_up * late_s;
+        let mut row = forward.row.scaled(gain).with(SCALE, speed).with(TW, gain * speed_up);
+        row = row.with(DW, gain * speed_up * self.since_middle_s * 1e-6);
+        Expected { row: self.clocked(row, gain * speed_up), value: gain * speed }
+    }
+}

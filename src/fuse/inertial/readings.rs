@@ -1,0 +1,235 @@
+//! A recording's fixes, inertial readings and wheel speeds, cleaned and in the ego's axes.
+
+use nalgebra::Vector3;
+
+use super::super::positions::Position;
+use super::noise::median;
+use super::{ClockPrior, Drive, Fix, Reading};
+use crate::coord::{EnuFrame, Pose};
+use crate::error::{Location, Quarantine};
+use crate::fuse::clock::lag::{Lag, Seen, Signal, lag};
+use crate::record::Recording;
+
+/// No vehicle's IMU says more, rad/s and m/s².
+const MOST_RATE: f64 = 35.0;
+const MOST_FORCE: f64 = 160.0;
+/// No wheel says more, m/s.
+const MOST_SPEED: f64 = 120.0;
+/// One sigma of a clock of which nothing is known beforehand, seconds.
+const CLOCK_SIGMA_S: f64 = 0.3;
+/// Fewer inertial readings than this are not worth it.
+const FEWEST: usize = 100;
+
+/// The fixes of a recording as positions with speed and course, seconds since the first.
+pub(in crate::fuse) fn fixes(recording: &Recording, positions: &[Position], points: &[Vector3<f64>]) -> Vec<Fix> {
+    let start = positions.iter().find_map(|p| p.t_ns).unwrap_or(0);
+    (positions.iter().zip(points))
+        .map(|(p, at)| {
+            let said = &recording.gnss[p.index];
+            let t_ns = p.t_ns.unwrap_or(start);
+            Fix {
+                t_ns,
+                t: seconds(t_ns, start),
+                at: *at,
+                sigma_xy_m: p.sigma_xy_m,
+                sigma_z_m: p.sigma_z_m,
+                speed_mps: said.speed_mps.filter(|v| v.is_finite() && (0.0..MOST_SPEED).contains(v)),
+                course_rad: said.course_deg.filter(|c| c.is_finite()).map(|c| (90.0 - c).to_radians()),
+            }
+        })
+        .collect()
+}
+
+fn seconds(t_ns: i64, start_ns: i64) -> f64 {
+    (i128::from(t_ns) - i128::from(start_ns)) as f64 / 1e9
+}
+
+/// What the inertial smoother takes, or `None` where the IMU's readings are too few to help.
+pub(in crate::fuse) fn drive(
+    recording: &Recording,
+    frame: &EnuFrame,
+    fixes: Vec<Fix>,
+    trust_clocks: bool,
+    quarantine: &mut Quarantine,
+) -> Option<Drive> {
+    let start = fixes.first()?.t_ns;
+    let mount = |channel: &str| recording.sensor(channel).and_then(|s| s.ego_se3_sensor);
+    let imu_mount = mount("imu");
+    let imu = imu(recording, start, imu_mount, quarantine);
+    if imu.len() < FEWEST {
+        return None;
+    }
+    let wheel = wheel(recording, start, quarantine);
+    let (imu_lag, wheel_lag) = match trust_clocks {
+        true => (None, None),
+        false => (turn_lag(&fixes, &imu), speed_lag(&fixes, &wheel)),
+    };
+    let wheel = wheel_in_units(recording, &fixes, wheel, wheel_lag, quarantine);
+    let prior = |lag: Option<Lag>| match lag {
+        _ if trust_clocks => ClockPrior { offset_s: 0.0, sigma_s: 0.0 },
+        Some(lag) => ClockPrior { offset_s: lag.offset_s, sigma_s: CLOCK_SIGMA_S },
+        None => ClockPrior { offset_s: 0.0, sigma_s: CLOCK_SIGMA_S },
+    };
+    Some(Drive {
+        fixes,
+        imu,
+        wheel,
+        antenna: mount("gnss").map(|m| m.translation),
+        imu_at: imu_mount.map(|m| m.translation),
+        imu_mounted: imu_mount.is_some(),
+        imu_clock: prior(imu_lag),
+        wheel_clock: prior(wheel_lag),
+        origin: (frame.origin().lat_deg, frame.origin().height_m),
+    })
+}
+
+fn imu(recording: &Recording, start: i64, mount: Option<Pose>, quarantine: &mut Quarantine) -> Vec<Reading> {
+    let rotation = mount.map(|m| m.rotation).unwrap_or_default();
+    let place = |i: usize| Location::record(&recording.name, i as u64);
+    let mut out: Vec<Reading> = Vec::with_capacity(recording.imu.len());
+    let mut order: Vec<usize> = (0..recording.imu.len()).collect();
+    order.sort_by_key(|i| recording.imu[*i].t);
+    for i in order {
+        let r = &recording.imu[i];
+        let finite = r.accel_mps2.iter().chain(r.gyro_radps.iter()).all(|v| v.is_finite());
+        let t = seconds(r.t.ns(), start);
+        if !finite || r.gyro_radps.amax() > MOST_RATE || r.accel_mps2.amax() > MOST_FORCE {
+            quarantine.refuse(&place(i), "inertial reading that is not finite or beyond what a vehicle feels");
+        } else if out.last().is_some_and(|last| last.t >= t) {
+            quarantine.refuse(&place(i), "inertial reading whose time repeats");
+        } else {
+            out.push(Reading { t, force: rotation * r.accel_mps2, rate: rotation * r.gyro_radps });
+        }
+    }
+    out
+}
+
+fn wheel(recording: &Recording, start: i64, quarantine: &mut Quarantine) -> Vec<(f64, f64)> {
+    let place = |i: usize| Location::record(&recording.name, i as u64);
+    let mut out: Vec<(f64, f64)> = Vec::with_capacity(recording.wheel.len());
+    let mut order: Vec<usize> = (0..recording.wheel.len()).collect();
+    order.sort_by_key(|i| recording.wheel[*i].t);
+    for i in order {
+        let r = &recording.wheel[i];
+        let t = seconds(r.t.ns(), start);
+        if !r.speed_mps.is_finite() || r.speed_mps.abs() > 4.0 * MOST_SPEED {
+            quarantine.refuse(&place(i), "wheel speed that is not finite or beyond what a vehicle does");
+        } else if out.last().is_some_and(|last| last.0 >= t) {
+            quarantine.refuse(&place(i), "wheel speed whose time repeats");
+        } else {
+            out.push((t, r.speed_mps));
+        }
+    }
+    out
+}
+
+/// Speeds whose unit is not metres a second are put right where it is plain which one it is, else left out.
+fn wheel_in_units(
+    recording: &Recording,
+    fixes: &[Fix],
+    mut wheel: Vec<(f64, f64)>,
+    lag: Option<Lag>,
+    quarantine: &mut Quarantine,
+) -> Vec<(f64, f64)> {
+    let speeds = speeds(fixes);
+    let moving = |v: f64| v.abs() > 3.0;
+    let shift = lag.map_or(0.0, |l| l.offset_s);
+    let ratios: Vec<f64> = (speeds.iter())
+        .filter(|(_, v)| moving(*v))
+        .filter_map(|(t, v)| {
+            let j = wheel.partition_point(|w| w.0 + shift < *t);
+            wheel.get(j).filter(|w| (w.0 + shift - t).abs() < 0.5).map(|w| w.1 / v)
+        })
+        .collect();
+    let Some(ratio) = (ratios.len() >= 10).then(|| median(ratios)).flatten() else { return wheel };
+    let place = Location::file(&recording.name);
+    let units = [("km/h", 3.6), ("mph", 2.236_936), ("knots", 1.943_844)];
+    if (ratio - 1.0).abs() < 0.25 {
+        return wheel;
+    }
+    match units.iter().find(|u| (ratio / u.1 - 1.0).abs() < 0.1) {
+        Some((unit, factor)) => {
+            let reason = format!("wheel speeds are {ratio:.2} times those of GNSS: taken to be {unit}");
+            quarantine.refuse(&place, reason);
+            wheel.iter_mut().for_each(|w| w.1 /= factor);
+        }
+        None => {
+            let reason = format!("wheel speeds are {ratio:.2} times those of GNSS: left out");
+            quarantine.refuse_many(&place, reason, wheel.len() as u64);
+            wheel.clear();
+        }
+    }
+    wheel
+}
+
+/// Speeds over ground by time: as the receiver says, else from its positions.
+fn speeds(fixes: &[Fix]) -> Vec<(f64, f64)> {
+    let said: Vec<(f64, f64)> = fixes.iter().filter_map(|f| Some((f.t, f.speed_mps?))).collect();
+    if said.len() * 2 > fixes.len() {
+        return said;
+    }
+    from_positions(fixes, |a, b, dt| (b.at - a.at).xy().norm() / dt)
+}
+
+/// A value per pair of fixes about a second apart, at its middle.
+fn from_positions(fixes: &[Fix], of: impl Fn(&Fix, &Fix, f64) -> f64) -> Vec<(f64, f64)> {
+    let mut j = 0;
+    let mut out = Vec::new();
+    for b in fixes {
+        while b.t - fixes[j].t > 1.0 {
+            j += 1;
+        }
+        let a = &fixes[j.saturating_sub(usize::from(b.t - fixes[j].t < 0.5 && j > 0))];
+        let dt = b.t - a.t;
+        if (0.5..2.5).contains(&dt) {
+            out.push((0.5 * (a.t + b.t), of(a, b, dt)));
+        }
+    }
+    out
+}
+
+/// Offset of the gyro against the course over ground.
+fn turn_lag(fixes: &[Fix], imu: &[Reading]) -> Option<Lag> {
+    let mut turned = 0.0;
+    let mut points = Vec::with_capacity(imu.len());
+    for (i, r) in imu.iter().enumerate() {
+        if let Some(before) = i.checked_sub(1).map(|b| &imu[b]) {
+            // A gap adds nothing: what spans it is not used.
+            turned += 0.5 * (before.rate.z + r.rate.z) * (r.t - before.t).min(0.5);
+        }
+        points.push((r.t, turned));
+    }
+    let courses: Vec<(f64, f64)> = match fixes.iter().filter(|f| f.course_rad.is_some()).count() * 2 > fixes.len() {
+        true => (fixes.iter())
+            .filter(|f| f.speed_mps.is_none_or(|v| v > 2.0))
+            .filter_map(|f| Some((f.t, f.course_rad?)))
+            .collect(),
+        false => {
+            let courses = from_positions(fixes, |a, b, dt| {
+                let d = b.at - a.at;
+                if d.xy().norm() > 2.0 * dt { libm::atan2(d.y, d.x) } else { f64::NAN }
+            });
+            courses.into_iter().filter(|c| c.1.is_finite()).collect()
+        }
+    };
+    // Changes over about a second: long against the noise of a course, short against a bend.
+    let mut seen = Vec::new();
+    let mut j = 0;
+    for b in &courses {
+        while b.0 - courses[j].0 > 1.05 {
+            j += 1;
+        }
+        let a = courses[j];
+        if b.0 - a.0 > 0.4 {
+            let change = libm::remainder(b.1 - a.1, std::f64::consts::TAU);
+            seen.push(Seen { since: Some(a.0), t: b.0, value: change });
+        }
+    }
+    lag(&seen, &Signal::through(&points, 0.5)).filter(|l| (0.5..2.0).contains(&l.gain))
+}
+
+/// Offset of the wheels against the speed over ground.
+fn speed_lag(fixes: &[Fix], wheel: &[(f64, f64)]) -> Option<Lag> {
+    let seen: Vec<Seen> = speeds(fixes).into_iter().map(|(t, value)| Seen { since: None, t, value }).collect();
+    lag(&seen, &Signal::through(wheel, 1.0))
+}

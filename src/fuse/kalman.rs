@@ -1,0 +1,396 @@
+//! A Kalman filter and fixed-interval smoother for the errors of a nominal trajectory.
+//!
+//! The trajectory is fixed while the filter runs over it; what comes back is the correction to each of its states, so that
+//! repeating the two is Gauss and Newton's method on the whole drive. The smoother is Bierman's modified form of Bryson
+//! and Frazier's: it goes back along the gains of the filter and inverts nothing, so that constants (a scale, an offset
+//! of a clock) may be states without noise. Source: Bierman (1973), *Fixed interval smoothing with discrete measurements*,
+//! International Journal of Control 18. Loops are written out: a library's product may take other steps on another
+//! processor, and the bytes of a data set must not depend on it.
+
+use nalgebra::{SMatrix, SVector};
+
+/// Most states that one scalar measurement touches.
+const TOUCHED: usize = 20;
+
+/// A scalar measurement's derivative by the states: few of them, by index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    at: [(u8, f64); TOUCHED],
+    len: usize,
+}
+
+impl Row {
+    /// A row that touches nothing.
+    pub fn new() -> Row {
+        Row { at: [(0, 0.0); TOUCHED], len: 0 }
+    }
+
+    /// Adds the derivative by a state; states beyond the twentieth are left out, zeros take no room.
+    pub fn with(mut self, state: usize, derivative: f64) -> Row {
+        if derivative != 0.0 && self.len < TOUCHED {
+            self.at[self.len] = (state as u8, derivative);
+            self.len += 1;
+        }
+        self
+    }
+
+    /// Adds derivatives by three states in a row.
+    pub fn with3(self, first: usize, derivatives: nalgebra::Vector3<f64>) -> Row {
+        self.with(first, derivatives.x).with(first + 1, derivatives.y).with(first + 2, derivatives.z)
+    }
+
+    /// The derivative of so many times the same.
+    pub fn scaled(mut self, by: f64) -> Row {
+        self.at[..self.len].iter_mut().for_each(|(_, d)| *d *= by);
+        self
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        self.at[..self.len].iter().map(|(i, d)| (usize::from(*i), *d))
+    }
+
+    fn dot<const N: usize>(&self, x: &SVector<f64, N>) -> f64 {
+        self.entries().map(|(i, d)| d * x[i]).sum()
+    }
+
+    /// `m * rowᵀ` for a symmetric matrix.
+    fn times<const N: usize>(&self, m: &SMatrix<f64, N, N>) -> SVector<f64, N> {
+        let mut out = SVector::<f64, N>::zeros();
+        for (i, d) in self.entries() {
+            axpy(out.as_mut_slice(), d, m.column(i).as_slice());
+        }
+        out
+    }
+}
+
+fn axpy(out: &mut [f64], scale: f64, x: &[f64]) {
+    for (o, v) in out.iter_mut().zip(x) {
+        *o += scale * v;
+    }
+}
+
+/// From one node to the next: the first `M` states become a mixture of the first `C`, the others keep a share.
+#[derive(Debug, Clone)]
+pub(super) struct Transition<const N: usize, const M: usize, const C: usize> {
+    /// Derivative of the first `M` states by the first `C` before.
+    pub head: SMatrix<f64, M, C>,
+    /// The share that states from `M` on keep.
+    pub keep: SVector<f64, N>,
+    /// Where the nominal trajectory leads, less where it is: added to the errors.
+    pub drive: SVector<f64, N>,
+    /// Covariance that the first `M` states gain.
+    pub noise: SMatrix<f64, M, M>,
+    /// Variance that states from `M` on gain.
+    pub renew: SVector<f64, N>,
+}
+
+impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
+    /// A transition that changes nothing.
+    pub fn still() -> Self {
+        Transition {
+            head: SMatrix::identity(),
+            keep: SVector::repeat(1.0),
+            drive: SVector::zeros(),
+            noise: SMatrix::zeros(),
+            renew: SVector::zeros(),
+        }
+    }
+
+    fn forward(&self, x: &SVector<f64, N>) -> SVector<f64, N> {
+        let mut out = x.component_mul(&self.keep);
+        for i in 0..M {
+            out[i] = (0..C).map(|j| self.head[(i, j)] * x[j]).sum();
+        }
+        out
+    }
+
+    /// The transposed transition.
+    fn back(&self, y: &SVector<f64, N>) -> SVector<f64, N> {
+        let mut out = y.component_mul(&self.keep);
+        for i in 0..M {
+            out[i] = 0.0;
+        }
+        for j in 0..C {
+            out[j] += (0..M).map(|i| self.head[(i, j)] * y[i]).sum::<f64>();
+        }
+        out
+    }
+
+    /// `F m Fᵀ` for a symmetric matrix.
+    fn forward_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
+        // Columns of the symmetric `m` are its rows: `half` is `m Fᵀ`.
+        let mut half = SMatrix::<f64, N, N>::zeros();
+        for i in 0..M {
+            let mut column = SVector::<f64, N>::zeros();
+            for j in 0..C {
+                axpy(column.as_mut_slice(), self.head[(i, j)], m.column(j).as_slice());
+            }
+            half.set_column(i, &column);
+        }
+        for i in M..N {
+            half.set_column(i, &(m.column(i) * self.keep[i]));
+        }
+        let mut out = SMatrix::<f64, N, N>::zeros();
+        for c in 0..N {
+            let column = half.column(c);
+            let (from, to) = (column.as_slice(), &mut out.column_mut(c));
+            let mut top = [0.0; M];
+            for j in 0..C {
+                axpy(&mut top, from[j], self.head.column(j).as_slice());
+            }
+            for i in 0..N {
+                to[i] = if i < M { top[i] } else { self.keep[i] * from[i] };
+            }
+        }
+        out
+    }
+
+    /// `Fᵀ m F` for a symmetric matrix.
+    fn back_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
+        let mut half = SMatrix::<f64, N, N>::zeros();
+        for i in M..N {
+            half.set_column(i, &(m.column(i) * self.keep[i]));
+        }
+        for j in 0..C {
+            let mut column = if j < M { SVector::zeros() } else { half.column(j).into_owned() };
+            for i in 0..M {
+                axpy(column.as_mut_slice(), self.head[(i, j)], m.column(i).as_slice());
+            }
+            half.set_column(j, &column);
+        }
+        let mut out = SMatrix::<f64, N, N>::zeros();
+        for c in 0..N {
+            let column: SVector<f64, N> = half.column(c).into_owned();
+            out.set_column(c, &self.back(&column));
+        }
+        out
+    }
+}
+
+/// What the filter did with one measurement.
+#[derive(Debug, Clone)]
+struct Taken<const N: usize> {
+    row: Row,
+    gain: SVector<f64, N>,
+    innovation: f64,
+    variance: f64,
+}
+
+/// What the filter knew at one node, after its measurements.
+#[derive(Debug, Clone)]
+struct Node<const N: usize> {
+    error: SVector<f64, N>,
+    /// Measurements taken before this node ends, over all nodes so far.
+    taken: usize,
+}
+
+/// The filter, as it goes along; it keeps what the smoother needs.
+pub(super) struct Filter<const N: usize, const M: usize, const C: usize> {
+    error: SVector<f64, N>,
+    covariance: SMatrix<f64, N, N>,
+    taken: Vec<Taken<N>>,
+    nodes: Vec<Node<N>>,
+    /// Lower triangles of the covariances at the nodes, one after the other.
+    packed: Vec<f64>,
+    transitions: Vec<Transition<N, M, C>>,
+}
+
+impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
+    const TRIANGLE: usize = N * (N + 1) / 2;
+
+    /// A filter before its first node.
+    pub fn new(error: SVector<f64, N>, variances: SVector<f64, N>, nodes: usize) -> Self {
+        Filter {
+            error,
+            covariance: SMatrix::from_diagonal(&variances),
+            taken: Vec::with_capacity(nodes * 8),
+            nodes: Vec::with_capacity(nodes),
+            packed: Vec::with_capacity(nodes * Self::TRIANGLE),
+            transitions: Vec::with_capacity(nodes),
+        }
+    }
+
+    /// Takes in a measured difference `z` with its variance.
+    pub fn update(&mut self, row: &Row, z: f64, variance: f64) {
+        let innovation = z - row.dot(&self.error);
+        let ph = row.times(&self.covariance);
+        let total = row.dot(&ph).max(0.0) + variance;
+        let gain = ph / total;
+        self.error += gain * innovation;
+        for c in 0..N {
+            let scale = -ph[c];
+            axpy(self.covariance.column_mut(c).as_mut_slice(), scale, gain.as_slice());
+        }
+        self.taken.push(Taken { row: *row, gain, innovation, variance: total });
+    }
+
+    /// Ends the node: what is known now is kept for the way back.
+    pub fn keep(&mut self) {
+        self.nodes.push(Node { error: self.error, taken: self.taken.len() });
+        for c in 0..N {
+            self.packed.extend_from_slice(&self.covariance.column(c).as_slice()[c..]);
+        }
+    }
+
+    /// Goes on to the next node.
+    pub fn predict(&mut self, transition: Transition<N, M, C>) {
+        self.error = transition.forward(&self.error) + transition.drive;
+        let mut p = transition.forward_both(&self.covariance);
+        for c in 0..N {
+            for r in 0..N {
+                if c < M && r < M {
+                    p[(r, c)] += transition.noise[(r, c)];
+                }
+            }
+            if c >= M {
+                p[(c, c)] += transition.renew[c];
+            }
+        }
+        // Rounding must not pull the halves apart.
+        for c in 0..N {
+            for r in 0..c {
+                let mean = 0.5 * (p[(r, c)] + p[(c, r)]);
+                p[(r, c)] = mean;
+                p[(c, r)] = mean;
+            }
+        }
+        self.covariance = p;
+        self.transitions.push(transition);
+    }
+
+    /// The covariance after the last measurement.
+    pub fn covariance(&self) -> &SMatrix<f64, N, N> {
+        &self.covariance
+    }
+
+    fn unpacked(&self, node: usize) -> SMatrix<f64, N, N> {
+        let mut out = SMatrix::zeros();
+        let mut from = &self.packed[node * Self::TRIANGLE..(node + 1) * Self::TRIANGLE];
+        for c in 0..N {
+            for r in c..N {
+                out[(r, c)] = from[r - c];
+                out[(c, r)] = from[r - c];
+            }
+            from = &from[N - c..];
+        }
+        out
+    }
+
+    /// The smoothed errors of all nodes. Where `look` is given it is called at each node, from the last, with what is
+    /// known there; without it the way back is cheaper.
+    pub fn smooth(&self, mut look: Option<&mut dyn FnMut(usize, &Known<N>)>) -> Vec<SVector<f64, N>> {
+        let mut out = vec![SVector::zeros(); self.nodes.len()];
+        let mut adjoint = SVector::<f64, N>::zeros();
+        let mut information = SMatrix::<f64, N, N>::zeros();
+        for (k, node) in self.nodes.iter().enumerate().rev() {
+            let covariance = self.unpacked(k);
+            out[k] = node.error - product(&covariance, &adjoint);
+            if let Some(look) = look.as_deref_mut() {
+                look(k, &Known { covariance: &covariance, information: &information });
+            }
+            let first = if k > 0 { self.nodes[k - 1].taken } else { 0 };
+            for taken in self.taken[first..node.taken].iter().rev() {
+                let pull = taken.gain.dot(&adjoint) + taken.innovation / taken.variance;
+                for (i, d) in taken.row.entries() {
+                    adjoint[i] -= d * pull;
+                }
+                if look.is_some() {
+                    taken.back(&mut information);
+                }
+            }
+            if k > 0 {
+                adjoint = self.transitions[k - 1].back(&adjoint);
+                if look.is_some() {
+                    information = self.transitions[k - 1].back_both(&information);
+                }
+            }
+        }
+        out
+    }
+}
+
+impl<const N: usize> Taken<N> {
+    /// `(I − K h)ᵀ m (I − K h) + hᵀ h / S`.
+    fn back(&self, m: &mut SMatrix<f64, N, N>) {
+        let mk = product(m, &self.gain);
+        let both = self.gain.dot(&mk) + 1.0 / self.variance;
+        for (i, d) in self.row.entries() {
+            axpy(m.column_mut(i).as_mut_slice(), -d, mk.as_slice());
+        }
+        for c in 0..N {
+            for (i, d) in self.row.entries() {
+                m[(i, c)] -= d * mk[c];
+            }
+        }
+        for (i, di) in self.row.entries() {
+            for (j, dj) in self.row.entries() {
+                m[(i, j)] += di * dj * both;
+            }
+        }
+    }
+}
+
+fn product<const N: usize>(m: &SMatrix<f64, N, N>, x: &SVector<f64, N>) -> SVector<f64, N> {
+    let mut out = SVector::<f64, N>::zeros();
+    for c in 0..N {
+        axpy(out.as_mut_slice(), x[c], m.column(c).as_slice());
+    }
+    out
+}
+
+/// What is known of a node's errors from all measurements.
+pub(super) struct Known<'a, const N: usize> {
+    covariance: &'a SMatrix<f64, N, N>,
+    information: &'a SMatrix<f64, N, N>,
+}
+
+impl<const N: usize> Known<'_, N> {
+    /// Variance of a linear function of the errors.
+    pub fn variance(&self, row: &Row) -> f64 {
+        let ph = row.times(self.covariance);
+        (row.dot(&ph) - ph.dot(&product(self.information, &ph))).max(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_agrees_with_the_batch_solution() {
+        // The same as in the smoother of single axes (numpy: by the inverse of the information matrix), a constant offset
+        // of sigma 1e-9 and an idle state beside.
+        let want = [
+            (-0.188331983, 9.559395280, 0.820012163, 1.701193753),
+            (9.444462176, 9.768970366, 0.477045769, 0.745922280),
+            (19.493676014, 10.410747247, 0.567785491, 0.755910996),
+            (24.835607591, 11.008683294, 0.695170418, 0.948459892),
+            (69.515897233, 13.644353914, 2.160201390, 2.460916534),
+        ];
+        let (t, z) = ([0.0, 1.0, 2.0, 2.5, 6.0], [0.0, 9.5, 21.0, 24.0, 70.0]);
+        let mut filter = Filter::<4, 2, 2>::new(SVector::zeros(), SVector::from([1e8, 900.0, 1e-18, 1.0]), 5);
+        for (i, sigma) in [1.0, 1.0, 2.0, 1.0, 1.5].into_iter().enumerate() {
+            if i > 0 {
+                let dt: f64 = t[i] - t[i - 1];
+                let mut step = Transition::still();
+                step.head[(0, 1)] = dt;
+                step.noise = SMatrix::<f64, 2, 2>::new(dt * dt * dt / 3.0, dt * dt / 2.0, dt * dt / 2.0, dt) * 2.0;
+                filter.predict(step);
+            }
+            filter.update(&Row::new().with(0, 1.0).with(2, 1.0), z[i], sigma * sigma);
+            filter.keep();
+        }
+        let mut variances = [[0.0; 2]; 5];
+        let mut look = |k: usize, known: &Known<4>| {
+            variances[k] = [0, 1].map(|i| known.variance(&Row::new().with(i, 1.0)));
+            assert!((known.variance(&Row::new().with(3, 1.0)) - 1.0).abs() < 1e-12);
+        };
+        let got = filter.smooth(Some(&mut look));
+        let plain = filter.smooth(None);
+        for (i, (p, v, pp, vv)) in want.into_iter().enumerate() {
+            let off = [got[i][0] - p, got[i][1] - v, variances[i][0] - pp, variances[i][1] - vv];
+            assert!(off.iter().all(|d| d.abs() < 1e-4), "{i}: {off:?}");
+            assert_eq!(got[i], plain[i]);
+        }
+    }
+}
