@@ -28,11 +28,13 @@ from worldloom._native import (
     MapLine,
     Recording,
     Reference,
+    Roads,
     Sample,
     Sensor,
     Sheet,
     Table,
     __version__,
+    match,
     open,  # noqa: A004 (as gzip.open and others)
     probe,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "MissingFileError",
     "Recording",
     "Reference",
+    "Roads",
     "Sample",
     "Sensor",
     "Sheet",
@@ -62,6 +65,7 @@ __all__ = [
     "WorldloomError",
     "__version__",
     "build",
+    "match",
     "open",
     "probe",
 ]

@@ -65,6 +65,42 @@ def probe(path: str | PathLike[str]) -> dict[str, Any]:
         Where no reader knows it.
     """
 
+def match(
+    trace: str | PathLike[str] | NDArray[np.float64] | Sequence[Sequence[float]],
+    map: str | PathLike[str] | Roads,
+    mode: str = "car",
+    *,
+    t_ns: NDArray[np.int64] | Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Find the roads that a trace was driven on.
+
+    One setting serves every interval and noise.
+
+    Parameters
+    ----------
+    trace
+        A file (GPX, NMEA, CSV, GeoJSON) or recording folder, or longitudes and latitudes in degrees, shape (N, 2).
+    map
+        A map with roads, e.g. an OSM extract, or ``Roads`` for many traces.
+    mode
+        ``"car"``, ``"bicycle"`` or ``"foot"``.
+    t_ns
+        Nanoseconds since the Unix epoch of each row of ``trace``, shape (N,), where it is an array and has times.
+
+    Returns
+    -------
+    ``points``, a row each fix: ``index``, ``t_ns``, ``way_id``, ``offset_m`` (along the way), ``lon``, ``lat`` (on the road),
+    ``distance_m``, ``probability``, all ``None`` where it is on no road; ``path``, the edges driven: ``way_id``,
+    ``from_node``, ``to_node``, ``from_offset_m``, ``to_offset_m``, ``probability``; and ``breaks``: ``index``, ``reason``.
+
+    Raises
+    ------
+    ValueError
+        Where the arrays have other shapes, or there is no such mode.
+    UnsupportedError
+        Where the map has no roads.
+    """
+
 def build(
     config: str | PathLike[str],
     out: str | PathLike[str],
@@ -362,6 +398,19 @@ class Loader:
     def __len__(self) -> int: ...
     def __iter__(self) -> Loader: ...
     def __next__(self) -> dict[str, Any]: ...
+
+@final
+class Roads:
+    """The roads of a map, read once to match many traces.
+
+    Parameters
+    ----------
+    path
+        A map with roads, e.g. an OSM extract.
+    """
+
+    def __new__(cls, path: str | PathLike[str]) -> Roads: ...
+    def __len__(self) -> int: ...
 
 @final
 class Recording:

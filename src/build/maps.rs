@@ -12,7 +12,7 @@ use crate::dataset::manifest::SourceEntry;
 use crate::dataset::rows::SourceRow;
 use crate::dataset::tables::{write_map, write_sources};
 use crate::error::{ErrorKind, Quarantine, Result};
-use crate::record::{LAYERS, MapFeature, MapLayer};
+use crate::record::{LAYERS, MapFeature, MapLayer, RoadGraph, RoadGraphBuilder};
 
 use super::hash::hash_sources;
 use super::imagery::copy_imagery;
@@ -113,6 +113,24 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path, stop: &AtomicBool) 
     write_sources(&path, &rows)?;
     paths.push(path);
     Ok((paths, MapFacts { counts, sources, quarantine, notes }))
+}
+
+/// The roads around the recordings, of all maps that have any; `None` where none has.
+///
+/// Ways are those of `map/road.parquet`: what reading refuses was told when that was written.
+///
+/// # Errors
+///
+/// Where a map cannot be read at all.
+pub fn road_graph(loaded: &Loaded, plan: &Plan) -> Result<Option<RoadGraph>> {
+    let areas = Areas::of(loaded, plan);
+    let mut builder = RoadGraphBuilder::default();
+    for map in &plan.maps {
+        map.source.roads(areas.whole, &mut Quarantine::new(), &mut builder)?;
+    }
+    builder.lines.retain(|l| BBox::of_points(l.points.iter().copied()).is_some_and(|b| areas.touches_box(&b)));
+    let (graph, _) = builder.build();
+    Ok(Some(graph).filter(|g| !g.is_empty()))
 }
 
 /// Metres around the positions of a config entry's recordings that its samples can show, with a margin.

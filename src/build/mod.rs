@@ -8,6 +8,7 @@ mod hash;
 mod imagery;
 mod load;
 mod maps;
+mod match_files;
 mod media;
 mod plan;
 mod progress;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{ErrorKind, Result};
 
 pub use load::{ImageOutput, Loaded, load};
+pub use match_files::{TraceMatch, match_files, match_fixes, read_roads, read_tracks};
 pub use plan::{Plan, PlanSummary};
 pub use progress::{Progress, Silent};
 pub use run::{BuildOptions, Built, build};

@@ -19,7 +19,7 @@ use crate::render::MapIndex;
 
 use super::finish::{finish, stored_config, told};
 use super::hash::hash_sources;
-use super::maps::{MapFacts, build_maps};
+use super::maps::{MapFacts, build_maps, road_graph};
 use super::plan::{Plan, PlannedUnit, open_source, sample_config};
 use super::segment::{Rows, SegmentFacts, Shared, Terms, build_segment};
 use super::{CODE_VERSION, Loaded, Progress, check_stop};
@@ -200,6 +200,7 @@ impl Work<'_> {
             } else {
                 Some(MapIndex::new(crate::dataset::read_map(&self.staging.data())?))
             };
+            let roads = if config.fuse.r#match { road_graph(self.loaded, self.plan)? } else { None };
             let zones = match &config.privacy.exclude {
                 Some(path) => read_zones(&self.loaded.base.join(path))?,
                 None => Vec::new(),
@@ -216,6 +217,7 @@ impl Work<'_> {
                 loaded: self.loaded,
                 shape_hash: &shape_hash,
                 map: map.as_ref(),
+                roads: roads.as_ref(),
                 map_terms: &terms,
                 splitter: &splitter,
                 zones: &zones,

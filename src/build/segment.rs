@@ -12,9 +12,10 @@ use crate::dataset::rows::{FrameRow, PoseRow, RecordingRow};
 use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
+use crate::fuse::matching::match_track;
 use crate::fuse::{FusedPose, State, Track, fuse};
 use crate::privacy::{Metadata, Withheld};
-use crate::record::{Modality, Recording, Sensor};
+use crate::record::{Modality, Mode, Recording, RoadGraph, Sensor};
 use crate::render::MapIndex;
 use crate::sample::{
     ChannelFilter, Observation, PrivacyState, SampleConfig, SampleRow, WindowInput, captions, windows,
@@ -33,6 +34,8 @@ pub struct Shared<'a> {
     pub shape_hash: &'a [String],
     /// The map that samples are made with; `None` without a `[[map]]`.
     pub map: Option<&'a MapIndex>,
+    /// The roads that drives are matched to; `None` without any, or where the config does not want it.
+    pub roads: Option<&'a RoadGraph>,
     /// Licences, attributions and labels of the maps.
     pub map_terms: &'a Terms,
     /// Which split a sample belongs to.
@@ -147,6 +150,9 @@ pub fn build_segment(
             return Ok(());
         }
     };
+    if let Some(roads) = shared.roads {
+        match_track(&mut track, roads, Mode::Car);
+    }
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
     if !withheld.is_empty() {
         let Some(start) = visible(&track, &withheld).next().map(|row| track.place(&row.pose)) else {

@@ -8,6 +8,7 @@ mod completions;
 mod context;
 mod evaluate;
 mod explain;
+mod r#match;
 mod probe;
 mod query;
 mod schema;
@@ -41,6 +42,7 @@ struct Cli {
 enum Command {
     Build(build::BuildArgs),
     Probe(probe::ProbeArgs),
+    Match(r#match::MatchArgs),
     Synth(synth::SynthArgs),
     Query(query::QueryArgs),
     Stats(stats::StatsArgs),
@@ -87,6 +89,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
     match command {
         Command::Build(args) => build::run(ctx, &args, out),
         Command::Probe(args) => probe::run(ctx, &args, out),
+        Command::Match(args) => r#match::run(ctx, &args, out),
         Command::Synth(args) => synth::run(ctx, &args, out),
         Command::Query(args) => query::run(ctx, &args, out),
         Command::Stats(args) => stats::run(ctx, &args, out),

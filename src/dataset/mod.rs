@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod lineage;
 mod lookup;
 pub mod manifest;
+pub mod matched;
 mod media;
 pub mod query;
 mod reader;

@@ -4,6 +4,7 @@ mod clock;
 mod config;
 mod inertial;
 mod kalman;
+pub mod matching;
 pub mod metrics;
 mod motion;
 mod path;

@@ -7,6 +7,7 @@ mod error;
 mod frame;
 mod loader;
 mod map_line;
+mod matching;
 mod query;
 mod recording;
 mod reference;
@@ -31,6 +32,8 @@ mod native {
     use super::loader::Loader;
     #[pymodule_export]
     use super::map_line::MapLine;
+    #[pymodule_export]
+    use super::matching::{Roads, match_trace};
     #[pymodule_export]
     use super::recording::{Recording, Sensor};
     #[pymodule_export]

@@ -4,6 +4,7 @@ mod calibration;
 mod map;
 mod points;
 mod recording;
+mod road_graph;
 mod sound;
 mod source_ref;
 
@@ -14,6 +15,9 @@ pub use points::PointCloud;
 pub use recording::{
     Clock, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef, PoseFix, Recording,
     WheelReading,
+};
+pub use road_graph::{
+    Mode, Modes, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,
 };
 pub use sound::Sound;
 pub use source_ref::{SourceFile, SourceRef};

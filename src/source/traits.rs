@@ -2,7 +2,7 @@
 
 use crate::coord::BBox;
 use crate::error::{Quarantine, Result};
-use crate::record::{FrameRecord, MapFeature, MediaRef, Recording, SourceFile};
+use crate::record::{FrameRecord, MapFeature, MediaRef, Recording, RoadGraphBuilder, SourceFile};
 
 use super::Probe;
 
@@ -26,6 +26,16 @@ pub trait MapSource: Send + Sync {
         quarantine: &mut Quarantine,
         sink: &mut dyn FnMut(MapFeature) -> Result<()>,
     ) -> Result<()>;
+
+    /// Adds the roads whose bounds touch `area` (all without one), with who may use them, to a graph; none by default.
+    ///
+    /// # Errors
+    ///
+    /// Where the map cannot be read at all.
+    fn roads(&self, area: Option<BBox>, quarantine: &mut Quarantine, builder: &mut RoadGraphBuilder) -> Result<()> {
+        let _ = (area, quarantine, builder);
+        Ok(())
+    }
 
     /// The imagery, where this map is (or has) raster tiles.
     fn raster(&self) -> Option<&dyn RasterTiles> {

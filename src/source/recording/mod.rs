@@ -8,6 +8,7 @@ mod csv_trace;
 pub mod depth;
 mod files;
 pub mod folder;
+mod geojson_trace;
 mod gpx;
 pub mod kitti;
 pub mod lidar;

@@ -1,4 +1,4 @@
-//! A single trace file as a source: GPX, NMEA, UBX or CSV, plain or gzipped, one recording per track.
+//! A single trace file as a source: GPX, NMEA, UBX, GeoJSON or CSV, plain or gzipped, one recording per track.
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::time::ClockScale;
 use super::folder::{self, KIND, Remarks};
 use super::table::TimeRule;
 use super::trace::{self, Traces};
-use super::{civil, csv_trace, gpx, nmea, ubx};
+use super::{civil, csv_trace, geojson_trace, gpx, nmea, ubx};
 
 /// The trace formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,7 @@ enum Format {
     Nmea,
     Ubx,
     Csv,
+    GeoJson,
 }
 
 /// What a start of a file looks like.
@@ -29,6 +30,9 @@ fn sniff(start: &[u8]) -> Option<Format> {
     let contains = |needle: &[u8]| window.windows(needle.len()).any(|w| w == needle);
     if start.starts_with(b"<") && contains(b"<gpx") {
         return Some(Format::Gpx);
+    }
+    if start.starts_with(b"{") && (contains(b"\"coordinates\"") || contains(b"\"Feature")) {
+        return Some(Format::GeoJson);
     }
     if ubx::is_start(start) {
         return Some(Format::Ubx);
@@ -46,8 +50,8 @@ fn sniff(start: &[u8]) -> Option<Format> {
 pub(super) fn detect(path: &Path) -> bool {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let named =
-        [".gpx", ".nmea", ".nma", ".gga", ".ubx", ".log", ".csv", ".txt"].iter().any(|ending| name.ends_with(ending));
+    const ENDINGS: [&str; 9] = [".gpx", ".nmea", ".nma", ".gga", ".ubx", ".log", ".csv", ".txt", ".geojson"];
+    let named = ENDINGS.iter().any(|ending| name.ends_with(ending));
     named
         && trace::open(path, &Limits::default())
             .is_ok_and(|mut reader| reader.fill_buf().is_ok_and(|start| sniff(start).is_some()))
@@ -82,8 +86,9 @@ pub(super) fn read(
                 None => nmea::read(bytes.as_slice(), path, quarantine),
             }
         }
+        Some(Format::GeoJson) => geojson_trace::read(reader, path, rule, quarantine),
         Some(Format::Csv) => csv_trace::read(reader, path, mapping, rule, quarantine),
-        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA, UBX nor CSV with a header")),
+        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA, UBX, GeoJSON nor CSV with a header")),
     }
 }
 

@@ -4,8 +4,10 @@
 //! the positions of the nodes those need. What lies outside the extract is cut off and counted, never guessed.
 //! [`raw`] streams the objects as they are, for whoever needs more than features. Traffic is taken to keep right.
 
+mod access;
 mod areas;
 mod features;
+mod graph;
 pub mod raw;
 mod rings;
 mod roads;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{MapFeature, SourceFile};
+use crate::record::{MapFeature, RoadGraphBuilder, SourceFile};
 use crate::source::{MapOptions, MapSource, Probe};
 
 use raw::{Element, Kinds, OsmFile};
@@ -149,5 +151,9 @@ impl MapSource for OsmSource {
         let store = store::Store::read(&self.file, quarantine)?;
         let maker = features::Maker { source: self.label.clone(), license: self.license.clone() };
         features::emit(&store, &maker, self.file.path(), area, quarantine, sink)
+    }
+
+    fn roads(&self, area: Option<BBox>, quarantine: &mut Quarantine, builder: &mut RoadGraphBuilder) -> Result<()> {
+        graph::read(&self.file, area, quarantine, builder)
     }
 }

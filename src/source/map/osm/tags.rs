@@ -37,7 +37,12 @@ pub fn height_m(tags: &TagList) -> Option<f64> {
 
 /// Speed limit in km/h: `50`, `50 km/h`, `30 mph`; `None` for `none`, `walk`, `KR:urban` and lists.
 pub fn maxspeed_kmh(tags: &TagList) -> Option<f64> {
-    let text = tags.get("maxspeed")?.trim();
+    speed_kmh(tags.get("maxspeed")?)
+}
+
+/// A speed in km/h out of a value of `maxspeed`.
+pub fn speed_kmh(text: &str) -> Option<f64> {
+    let text = text.trim();
     let value = if let Some(mph) = text.strip_suffix("mph") {
         number(mph)? * 1.609_344
     } else {

@@ -1,0 +1,338 @@
+//! A trace on the road graph of a map, on its own: what `worldloom match` and `worldloom.match` are made of.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::dataset::matched::{MatchedRow, matched_table};
+use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
+use crate::fuse::matching::{Break, Matched, Matcher};
+use crate::record::{GnssFix, Mode, Recording, RoadGraph, RoadGraphBuilder};
+use crate::source::registry::{open_map, open_recording};
+use crate::source::{MapOptions, RecordingOptions};
+
+/// A trace and what came of it.
+#[derive(Debug)]
+pub struct TraceMatch {
+    /// The roads.
+    pub graph: Arc<RoadGraph>,
+    /// The positions as read, of all tracks.
+    pub fixes: Vec<GnssFix>,
+    /// Where they are, and the path.
+    pub matched: Matched,
+    /// What was refused while reading.
+    pub quarantine: Quarantine,
+}
+
+/// Reads the roads of a map.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is of a kind that has no roads to drive on.
+pub fn read_roads(map: &Path, quarantine: &mut Quarantine) -> Result<RoadGraph> {
+    let source = open_map(map, None, &MapOptions { label: map.display().to_string(), ..MapOptions::default() })?;
+    let mut builder = RoadGraphBuilder::default();
+    source.roads(None, quarantine, &mut builder)?;
+    let (graph, lost) = builder.build();
+    if graph.is_empty() {
+        let error =
+            ErrorKind::Unsupported(format!("matching to this map (it is `{}`, without any road)", source.kind()));
+        return Err(error.in_file(map).with_hint("give an OSM extract (.osm, .osm.gz, .osm.pbf) of the area"));
+    }
+    let lost_at = Location::file(map);
+    quarantine.refuse_many(&lost_at, "a turn restriction whose ways are not in the map, or do not meet", lost as u64);
+    Ok(graph)
+}
+
+/// Reads the tracks of a trace file, or the positions of a recording folder; at least one, none empty.
+///
+/// # Errors
+///
+/// Those of the readers, or where there is no position.
+pub fn read_tracks(trace: &Path, quarantine: &mut Quarantine) -> Result<Vec<Vec<GnssFix>>> {
+    let recordings = open_recording(trace, None, &RecordingOptions::default())?.read(quarantine)?;
+    let tracks: Vec<Vec<GnssFix>> = recordings.iter().map(positions).filter(|t| !t.is_empty()).collect();
+    match tracks.is_empty() {
+        true => Err(ErrorKind::malformed("trace", "no position in it").in_file(trace)),
+        false => Ok(tracks),
+    }
+}
+
+/// Matches a trace file or recording folder to the roads of a map.
+///
+/// # Errors
+///
+/// Those of [`read_tracks`] and [`read_roads`].
+pub fn match_files(trace: &Path, map: &Path, mode: Mode) -> Result<TraceMatch> {
+    let mut quarantine = Quarantine::new();
+    let tracks = read_tracks(trace, &mut quarantine)?;
+    let graph = read_roads(map, &mut quarantine)?;
+    Ok(match_fixes(Arc::new(graph), mode, &tracks, quarantine))
+}
+
+/// Matches tracks one after the other; each begins a part of its own.
+pub fn match_fixes(graph: Arc<RoadGraph>, mode: Mode, tracks: &[Vec<GnssFix>], quarantine: Quarantine) -> TraceMatch {
+    let mut matcher = Matcher::new(&graph, mode);
+    let mut all = Matched::default();
+    for (i, track) in tracks.iter().enumerate() {
+        let mut one = matcher.run(track);
+        if i > 0 {
+            all.breaks.push(Break { index: all.points.len(), reason: "another track".to_string() });
+        }
+        let parts = all.path.last().map_or(0, |p| p.part + 1);
+        one.path.iter_mut().for_each(|p| p.part += parts);
+        one.breaks.iter_mut().for_each(|b| b.index += all.points.len());
+        all.points.extend(one.points);
+        all.path.extend(one.path);
+        all.breaks.extend(one.breaks);
+        all.sigma_m = one.sigma_m.max(all.sigma_m);
+    }
+    TraceMatch { graph, fixes: tracks.concat(), matched: all, quarantine }
+}
+
+/// The positions of a recording: GNSS fixes, else given poses, else geotags of pictures in their order.
+fn positions(recording: &Recording) -> Vec<GnssFix> {
+    let at = |t, place, record| GnssFix {
+        t,
+        place,
+        speed_mps: None,
+        course_deg: None,
+        sigma_xy_m: None,
+        sigma_z_m: None,
+        record,
+    };
+    if !recording.gnss.is_empty() {
+        return recording.gnss.clone();
+    }
+    if !recording.poses.is_empty() {
+        return recording.poses.iter().enumerate().map(|(i, p)| at(p.t, p.place, i as u64)).collect();
+    }
+    let tagged = recording.frames.iter().enumerate();
+    tagged.filter_map(|(i, f)| Some(at(f.t, f.geotag?.place, i as u64))).collect()
+}
+
+#[derive(Serialize)]
+struct PointJson {
+    index: usize,
+    t_ns: Option<i64>,
+    way_id: Option<i64>,
+    offset_m: Option<f64>,
+    lon: Option<f64>,
+    lat: Option<f64>,
+    distance_m: Option<f64>,
+    probability: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct EdgeJson {
+    way_id: i64,
+    from_node: i64,
+    to_node: i64,
+    from_offset_m: f64,
+    to_offset_m: f64,
+    probability: f64,
+}
+
+#[derive(Serialize)]
+struct BreakJson<'a> {
+    index: usize,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnswerJson<'a> {
+    points: Vec<PointJson>,
+    path: Vec<EdgeJson>,
+    breaks: Vec<BreakJson<'a>>,
+}
+
+/// Rounded to a tenth of a millimetre, or a ten-thousandth.
+fn short(value: f64) -> f64 {
+    libm::round(value * 1e4) / 1e4
+}
+
+/// Degrees rounded to a millimetre or less.
+fn degrees(value: f64) -> f64 {
+    libm::round(value * 1e8) / 1e8
+}
+
+impl TraceMatch {
+    fn way_id(&self, way: u32) -> i64 {
+        self.graph.ways().get(way as usize).map_or(0, |w| w.id)
+    }
+
+    /// Whether something was left unmatched or refused.
+    pub fn is_partial(&self) -> bool {
+        !self.matched.breaks.is_empty()
+            || !self.quarantine.is_empty()
+            || self.matched.points.iter().any(|p| p.way.is_none())
+    }
+
+    /// Writes `{points, path, breaks}`; unmatched points have nulls.
+    ///
+    /// # Errors
+    ///
+    /// Where `out` cannot be written.
+    pub fn write_json(&self, out: &mut dyn Write) -> Result<()> {
+        serde_json::to_writer(&mut *out, &self.answer())
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .map_err(written)
+    }
+
+    /// The same as a value.
+    pub fn to_value(&self) -> Value {
+        // Numbers, texts and lists alone: nothing of it can fail.
+        serde_json::to_value(self.answer()).unwrap_or_default()
+    }
+
+    fn answer(&self) -> AnswerJson<'_> {
+        let points = self.fixes.iter().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
+            let on = |value: f64| at.way.map(|_| value);
+            PointJson {
+                index,
+                t_ns: fix.t.map(|t| t.ns()),
+                way_id: at.way.map(|w| self.way_id(w)),
+                offset_m: on(short(at.offset_m)),
+                lon: on(degrees(at.lon)),
+                lat: on(degrees(at.lat)),
+                distance_m: on(short(at.distance_m)),
+                probability: on(short(at.probability)),
+            }
+        });
+        let path = self.matched.path.iter().map(|edge| EdgeJson {
+            way_id: self.way_id(edge.way),
+            from_node: edge.nodes[0],
+            to_node: edge.nodes[1],
+            from_offset_m: short(edge.way_m[0]),
+            to_offset_m: short(edge.way_m[1]),
+            probability: short(edge.probability),
+        });
+        let breaks = self.matched.breaks.iter().map(|b| BreakJson { index: b.index, reason: &b.reason });
+        AnswerJson { points: points.collect(), path: path.collect(), breaks: breaks.collect() }
+    }
+
+    /// Writes GeoJSON: a line for each unbroken part of the path, then a point for each fix (where it is on the road,
+    /// else where it was given).
+    ///
+    /// # Errors
+    ///
+    /// Where `out` cannot be written.
+    pub fn write_geojson(&self, out: &mut dyn Write) -> Result<()> {
+        write!(out, "{{\"type\":\"FeatureCollection\",\"features\":[").map_err(written)?;
+        let mut before = "\n";
+        let mut put = |feature: Value| {
+            let done = write!(out, "{before}{feature}").map_err(written);
+            before = ",\n";
+            done
+        };
+        for part in self.matched.path.chunk_by(|a, b| a.part == b.part) {
+            let mut line: Vec<[f64; 2]> = Vec::new();
+            for edge in part {
+                self.graph.line(edge.edge, edge.edge_m[0], edge.edge_m[1], |lon, lat, _| {
+                    let at = [degrees(lon), degrees(lat)];
+                    if line.last() != Some(&at) {
+                        line.push(at);
+                    }
+                });
+            }
+            if line.len() == 1 {
+                line.push(line[0]);
+            }
+            let mut ways: Vec<i64> = part.iter().map(|e| self.way_id(e.way)).collect();
+            ways.dedup();
+            let length_m: f64 = part.iter().map(|e| e.edge_m[1] - e.edge_m[0]).sum();
+            let probability = part.iter().map(|e| e.probability).fold(1.0, f64::min);
+            put(json!({
+                "type": "Feature",
+                "properties": {
+                    "part": part[0].part, "length_m": short(length_m), "way_ids": ways, "probability": short(probability),
+                },
+                "geometry": {"type": "LineString", "coordinates": line},
+            }))?;
+        }
+        for row in self.rows() {
+            put(json!({
+                "type": "Feature",
+                "properties": {
+                    "index": row.index, "t_ns": row.t_ns, "way_id": row.way_id, "offset_m": row.offset_m,
+                    "distance_m": row.distance_m, "probability": row.probability,
+                },
+                "geometry": {"type": "Point", "coordinates": [degrees(row.lon), degrees(row.lat)]},
+            }))?;
+        }
+        writeln!(out, "\n]}}").map_err(written)
+    }
+
+    /// Writes CSV, a row a fix: `index,t_ns,lon,lat,way_id,offset_m,matched_lon,matched_lat,distance_m,probability`,
+    /// empty where it is unmatched.
+    ///
+    /// # Errors
+    ///
+    /// Where `out` cannot be written.
+    pub fn write_csv(&self, out: &mut dyn Write) -> Result<()> {
+        let text = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
+        let whole = |v: Option<i64>| v.map(|v| v.to_string()).unwrap_or_default();
+        writeln!(out, "index,t_ns,lon,lat,way_id,offset_m,matched_lon,matched_lat,distance_m,probability")
+            .map_err(written)?;
+        for (row, fix) in self.rows().iter().zip(&self.fixes) {
+            let on = |v: f64| row.way_id.map(|_| degrees(v));
+            writeln!(
+                out,
+                "{},{},{},{},{},{},{},{},{},{}",
+                row.index,
+                whole(row.t_ns),
+                fix.place.lon_deg,
+                fix.place.lat_deg,
+                whole(row.way_id),
+                text(row.offset_m),
+                text(on(row.lon)),
+                text(on(row.lat)),
+                text(row.distance_m),
+                text(row.probability),
+            )
+            .map_err(written)?;
+        }
+        Ok(())
+    }
+
+    /// Writes GeoParquet, a row a fix.
+    ///
+    /// # Errors
+    ///
+    /// Where `out` cannot be written.
+    pub fn write_parquet(&self, out: &mut dyn Write) -> Result<()> {
+        let bytes = matched_table(&self.rows())
+            .and_then(|table| crate::dataset::geoparquet::encode(&table))
+            .map_err(|e| ErrorKind::io("encode the answer", std::io::Error::other(e)).bare())?;
+        out.write_all(&bytes).map_err(written)
+    }
+
+    fn rows(&self) -> Vec<MatchedRow> {
+        let rows = self.fixes.iter().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
+            let on = |value: f64| at.way.map(|_| short(value));
+            let (lon, lat) = match at.way {
+                Some(_) => (at.lon, at.lat),
+                None => (fix.place.lon_deg, fix.place.lat_deg),
+            };
+            MatchedRow {
+                index: index as i64,
+                t_ns: fix.t.map(|t| t.ns()),
+                lon,
+                lat,
+                way_id: at.way.map(|w| self.way_id(w)),
+                offset_m: on(at.offset_m),
+                distance_m: on(at.distance_m),
+                probability: on(at.probability),
+            }
+        });
+        rows.collect()
+    }
+}
+
+fn written(error: std::io::Error) -> Error {
+    ErrorKind::io("write the answer", error).bare()
+}

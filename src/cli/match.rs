@@ -1,0 +1,100 @@
+//! `worldloom match`.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::ValueHint::{AnyPath, FilePath};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::build::{TraceMatch, match_files};
+use crate::error::{ErrorKind, Result};
+use crate::record::Mode;
+
+use super::context::{Context, Outcome};
+
+/// Find the roads that a trace was driven on: a line a part, a point a fix, each with its probability.
+///
+/// One setting serves every interval and noise. What lies off the road stays unmatched, and every break says why.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: worldloom match drive.gpx --map town.osm.pbf --out drive.geojson
+Formats, and what the numbers mean: docs/matching.md")]
+pub struct MatchArgs {
+    /// The trace: GPX, NMEA, CSV or GeoJSON, or a recording folder.
+    #[arg(value_name = "TRACE", value_hint = AnyPath)]
+    trace: PathBuf,
+    /// The map whose roads are matched to, e.g. an OSM extract.
+    #[arg(long, value_name = "MAP", value_hint = FilePath)]
+    map: PathBuf,
+    /// How one travelled.
+    #[arg(long, default_value = "car", value_parser = PossibleValuesParser::new(MODES).try_map(|name| Mode::from_name(&name).ok_or("no mode")))]
+    mode: Mode,
+    /// Write into a file instead of stdout; its ending tells the format.
+    #[arg(long, value_name = "FILE", value_hint = FilePath)]
+    out: Option<PathBuf>,
+    /// How to answer (--json prints points, path and breaks as one object).
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+const MODES: [&str; 3] = ["car", "bicycle", "foot"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A line for each part of the path, a point for each fix
+    Geojson,
+    /// A row for each fix
+    Csv,
+    /// A row for each fix, as GeoParquet
+    Parquet,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+///
+/// Those of [`match_files`]; [`ErrorKind::Config`] for binary output to a terminal.
+pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Outcome> {
+    let ending = args.out.as_deref().and_then(|p| p.extension()).map(|e| e.to_string_lossy().to_ascii_lowercase());
+    let by_ending = match ending.as_deref() {
+        Some("csv") => Format::Csv,
+        Some("parquet") => Format::Parquet,
+        _ => Format::Geojson,
+    };
+    let format = args.format.unwrap_or(by_ending);
+    if !ctx.json && format == Format::Parquet && args.out.is_none() && std::io::stdout().is_terminal() {
+        let what = "Parquet is binary, which does not belong on a terminal".to_string();
+        return Err(ErrorKind::Config(what).bare().with_hint("pass `--out FILE`, or pipe it"));
+    }
+    let found = match_files(&args.trace, &args.map, args.mode)?;
+    let json = ctx.json;
+    match &args.out {
+        None => write(&found, json, format, &mut BufWriter::new(stdout))?,
+        Some(path) => {
+            let file = File::create(path).map_err(|e| ErrorKind::io("create file", e).in_file(path))?;
+            write(&found, json, format, &mut BufWriter::new(file))?;
+        }
+    }
+    // Diagnostics: a closed stderr is no reason to fail.
+    for (file, reason, refused) in found.quarantine.iter() {
+        let _ = writeln!(std::io::stderr(), "{file}: {} x {reason} (first: {})", refused.count, refused.examples[0]);
+    }
+    let unmatched = found.matched.points.iter().filter(|p| p.way.is_none()).count();
+    let breaks = found.matched.breaks.len();
+    if unmatched > 0 || breaks > 0 {
+        let all = found.matched.points.len();
+        let _ =
+            writeln!(std::io::stderr(), "{unmatched} of {all} fixes are on no road; the path breaks {breaks} times");
+    }
+    Ok(Outcome::found_if(found.is_partial()))
+}
+
+fn write(found: &TraceMatch, json: bool, format: Format, out: &mut dyn Write) -> Result<()> {
+    match format {
+        _ if json => found.write_json(out)?,
+        Format::Geojson => found.write_geojson(out)?,
+        Format::Csv => found.write_csv(out)?,
+        Format::Parquet => found.write_parquet(out)?,
+    }
+    out.flush().map_err(|e| ErrorKind::io("write the answer", e).bare())
+}

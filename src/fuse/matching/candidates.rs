@@ -1,0 +1,135 @@
+//! Where on the graph a position may be.
+
+use crate::coord::LocalPlane;
+use crate::record::{Mode, RoadGraph, Segment};
+
+use super::trace::Point;
+
+/// Roads are looked for at least this far, metres…
+const NEAR_M: f64 = 50.0;
+/// … or so many sigmas, …
+const SIGMAS: f64 = 5.0;
+/// … and where there is none, up to this far.
+const FAR_M: f64 = 200.0;
+/// At most so many places on roads, the nearest, each in up to two directions.
+const PLACES: usize = 48;
+/// Below this speed, m/s, the direction of motion says nothing.
+const SLOW_MPS: f64 = 2.0;
+/// One sigma of how a road's drawn direction differs from that of who drives on it, radians.
+const HEADING_SIGMA_RAD: f64 = 0.3;
+/// A heading that disagrees costs no more, nats: it may be a manoeuvre, or a wrong heading.
+const HEADING_CAP: f64 = 5.0;
+/// What it costs to be in a tunnel while positions are received, nats.
+const TUNNEL: f64 = 2.0;
+
+/// A place on an edge that a position may belong to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    /// The edge, in the direction of travel.
+    pub edge: u32,
+    /// Metres along it.
+    pub m: f64,
+    /// Metres from the position.
+    pub distance_m: f64,
+    /// Log likelihood of the position.
+    pub log: f64,
+}
+
+/// Finds candidates; keeps its buffers.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    segments: Vec<Segment>,
+    places: Vec<Segment>,
+}
+
+/// Log likelihood of a distance of `x` sigmas: normal up to three, then falling only linearly, since far errors are not
+/// as rare as a normal distribution has them.
+pub(super) fn log_of_distance(x: f64) -> f64 {
+    if x <= 3.0 { -0.5 * x * x } else { 4.5 - 3.0 * x }
+}
+
+impl Finder {
+    /// Candidates of a point into `out`, by edge and offset; none where there is no road in reach.
+    pub(super) fn find(
+        &mut self,
+        graph: &RoadGraph,
+        mode: Mode,
+        point: &Point,
+        sigma_m: f64,
+        out: &mut Vec<Candidate>,
+    ) {
+        out.clear();
+        let plane = LocalPlane::at(point.lon, point.lat);
+        let mut radius = NEAR_M.max(SIGMAS * sigma_m);
+        loop {
+            graph.near(&plane, (point.lon, point.lat), radius, &mut self.segments);
+            self.segments.retain(|s| graph.allows(2 * s.road, mode) || graph.allows(2 * s.road + 1, mode));
+            if !self.segments.is_empty() || radius >= FAR_M {
+                break;
+            }
+            radius = (radius * 2.0).min(FAR_M);
+        }
+        self.nearest_places(sigma_m);
+        for place in &self.places {
+            for edge in [2 * place.road, 2 * place.road + 1] {
+                if graph.allows(edge, mode) {
+                    let m = graph.along_edge(edge, place.along_m);
+                    let mut log = log_of_distance(place.distance_m / sigma_m) + heading(point, place, edge);
+                    if graph.ways().get(graph.way_at(edge, m).0 as usize).is_some_and(|w| w.tunnel) {
+                        log -= TUNNEL;
+                    }
+                    out.push(Candidate { edge, m, distance_m: place.distance_m, log });
+                }
+            }
+        }
+    }
+
+    /// Of segments in a row on a road the nearest, and again wherever the road comes back.
+    fn nearest_places(&mut self, sigma_m: f64) {
+        let rise = (0.5 * sigma_m).max(5.0);
+        self.places.clear();
+        let mut highest = 0.0;
+        let mut before: Option<Segment> = None;
+        for &segment in &self.segments {
+            let goes_on = before.is_some_and(|b| b.road == segment.road && b.point + 1 == segment.point);
+            before = Some(segment);
+            match self.places.last_mut() {
+                Some(best) if goes_on => {
+                    let risen = highest >= best.distance_m + rise;
+                    if risen && segment.distance_m <= highest - rise {
+                        highest = segment.distance_m;
+                        self.places.push(segment);
+                    } else if segment.distance_m < best.distance_m {
+                        highest = segment.distance_m;
+                        *best = segment;
+                    } else {
+                        highest = segment.distance_m.max(highest);
+                    }
+                }
+                _ => {
+                    highest = segment.distance_m;
+                    self.places.push(segment);
+                }
+            }
+        }
+        if self.places.len() > PLACES {
+            self.places.sort_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.point.cmp(&b.point)));
+            self.places.truncate(PLACES);
+            self.places.sort_by_key(|p| p.point);
+        }
+    }
+}
+
+/// Log likelihood of the direction of motion on an edge.
+fn heading(point: &Point, place: &Segment, edge: u32) -> f64 {
+    let Some(v) = point.velocity else { return 0.0 };
+    let speed = libm::hypot(v[0], v[1]);
+    let sigma = point.velocity_sigma_mps / speed.max(1e-6);
+    let length = libm::hypot(place.direction.0, place.direction.1);
+    if speed < SLOW_MPS || length <= 0.0 || sigma > 1.0 {
+        return 0.0;
+    }
+    let sign = if edge.is_multiple_of(2) { 1.0 } else { -1.0 };
+    let cos = sign * (v[0] * place.direction.0 + v[1] * place.direction.1) / (speed * length);
+    -((1.0 - cos) / (sigma * sigma + HEADING_SIGMA_RAD * HEADING_SIGMA_RAD)).min(HEADING_CAP)
+}

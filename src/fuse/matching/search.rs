@@ -1,0 +1,256 @@
+//! Shortest ways from the end of an edge to all that is near: Dijkstra's algorithm over edges, going on where it stopped
+//! when more is asked for, and remembered for the next positions.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::record::{Mode, RoadGraph};
+
+/// What turning round at a node costs in comparison with ways without, metres.
+const TURN_ROUND_M: f64 = 100.0;
+/// Share of it where the road ends.
+const DEAD_END: f64 = 0.3;
+/// What turning by 90° costs in comparison with ways without, metres.
+const TURN_M: f64 = 10.0;
+/// Searches are remembered in so many sets…
+const SETS: usize = 64;
+/// … of so many.
+const WAYS: usize = 4;
+/// No state.
+const NONE: u32 = u32::MAX;
+
+/// How a state was reached.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    state: u32,
+    /// Metres from the end of the first edge to the start of this one, with what turning round costs.
+    cost_m: f64,
+    /// The same without.
+    length_m: f64,
+    /// How far one turned on the way, in quarters of a turn.
+    turns: f32,
+    /// How often one turned round; at a dead end, less than once.
+    rounds: f32,
+    /// Index of the label before; [`NONE`] at the first edge.
+    before: u32,
+    settled: bool,
+}
+
+impl Label {
+    const START: Label =
+        Label { state: NONE, cost_m: 0.0, length_m: 0.0, turns: 0.0, rounds: 0.0, before: NONE, settled: false };
+}
+
+/// A way from one edge to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Way {
+    /// Metres from the end of the first to the start of the second.
+    pub length_m: f64,
+    /// How far one turns, in quarters of a turn, without turning round.
+    pub turns: f64,
+    /// How often one turns round; at a dead end, less than once.
+    pub rounds: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Open {
+    cost_m: f64,
+    label: u32,
+}
+
+impl Eq for Open {}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Open) -> Ordering {
+        // The heap gives the greatest first.
+        other.cost_m.total_cmp(&self.cost_m).then(other.label.cmp(&self.label))
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Open) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One search.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    used: u64,
+    labels: Vec<Label>,
+    heap: BinaryHeap<Open>,
+    /// Labels by state: open addressing, a power of two.
+    table: Vec<u32>,
+    /// Settled states that a restriction remembers: their edges and labels.
+    remembering: Vec<(u32, u32)>,
+}
+
+impl Search {
+    fn start(&mut self, graph: &RoadGraph, mode: Mode, source: u32) {
+        self.labels.clear();
+        self.heap.clear();
+        self.remembering.clear();
+        self.table.clear();
+        self.table.resize(16, NONE);
+        self.expand(graph, mode, source, Label::START, NONE);
+    }
+
+    fn slot(&self, state: u32) -> usize {
+        let mask = self.table.len() - 1;
+        let mut at = (state.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
+        while self.table[at] != NONE && self.labels[self.table[at] as usize].state != state {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn find(&self, state: u32) -> Option<u32> {
+        Some(self.table[self.slot(state)]).filter(|l| *l != NONE)
+    }
+
+    /// Opens what follows a state, whose label says how far its *end* is.
+    fn expand(&mut self, graph: &RoadGraph, mode: Mode, state: u32, ends: Label, before: u32) {
+        let edge = graph.edge_of(state);
+        let mut ways_on = 0;
+        let mut back = None;
+        graph.next_states(state, mode, |next| {
+            let onto = graph.edge_of(next);
+            if onto == edge ^ 1 {
+                back = Some(next);
+                return;
+            }
+            ways_on += 1;
+            let turns = graph.turn_deg(edge, onto) / 90.0;
+            let cost_m = ends.cost_m + TURN_M * turns;
+            self.open(Label { state: next, cost_m, turns: ends.turns + turns as f32, before, ..ends });
+        });
+        if let Some(next) = back {
+            let rounds = if ways_on == 0 { DEAD_END } else { 1.0 };
+            let cost_m = ends.cost_m + TURN_ROUND_M * rounds;
+            self.open(Label { state: next, cost_m, rounds: ends.rounds + rounds as f32, before, ..ends });
+        }
+    }
+
+    fn open(&mut self, fresh: Label) {
+        let at = self.slot(fresh.state);
+        let label = match self.table[at] {
+            NONE => {
+                let label = self.labels.len() as u32;
+                self.labels.push(fresh);
+                self.table[at] = label;
+                if self.labels.len() * 2 > self.table.len() {
+                    self.grow();
+                }
+                label
+            }
+            label => {
+                let known = &mut self.labels[label as usize];
+                if known.cost_m <= fresh.cost_m {
+                    return;
+                }
+                *known = fresh;
+                label
+            }
+        };
+        self.heap.push(Open { cost_m: fresh.cost_m, label });
+    }
+
+    fn grow(&mut self) {
+        let size = self.table.len() * 2;
+        self.table.clear();
+        self.table.resize(size, NONE);
+        for label in 0..self.labels.len() as u32 {
+            let at = self.slot(self.labels[label as usize].state);
+            self.table[at] = label;
+        }
+    }
+
+    /// The best label of an edge within a bound, searching on as far as that needs.
+    fn label_of(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<u32> {
+        let settled = |label: &u32| self.labels[*label as usize].settled;
+        let plain = self.find(edge).filter(settled);
+        let remembering = self.remembering.iter().filter(|r| r.0 == edge).map(|r| r.1);
+        let cheapest = plain
+            .into_iter()
+            .chain(remembering)
+            .min_by(|a, b| self.labels[*a as usize].cost_m.total_cmp(&self.labels[*b as usize].cost_m).then(a.cmp(b)));
+        if let Some(label) = cheapest {
+            return Some(label).filter(|l| self.labels[*l as usize].cost_m <= bound_m);
+        }
+        while let Some(&Open { cost_m, label }) = self.heap.peek() {
+            if cost_m > bound_m {
+                break;
+            }
+            self.heap.pop();
+            let known = self.labels[label as usize];
+            if known.settled || cost_m > known.cost_m {
+                continue;
+            }
+            self.labels[label as usize].settled = true;
+            let (state, reached) = (known.state, graph.edge_of(known.state));
+            let along = graph.length_m(reached);
+            let ends = Label { cost_m: known.cost_m + along, length_m: known.length_m + along, ..known };
+            self.expand(graph, mode, state, ends, label);
+            if state != reached {
+                self.remembering.push((reached, label));
+            }
+            if reached == edge {
+                return Some(label);
+            }
+        }
+        None
+    }
+
+    /// The way to the start of an edge, no costlier than the bound.
+    pub(super) fn way_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<Way> {
+        let label = self.label_of(graph, mode, edge, bound_m)?;
+        let Label { length_m, turns, rounds, .. } = self.labels[label as usize];
+        Some(Way { length_m, turns: f64::from(turns), rounds: f64::from(rounds) })
+    }
+
+    /// The edges between the source and an edge, in order, both left out.
+    pub(super) fn edges_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<Vec<u32>> {
+        let label = self.label_of(graph, mode, edge, bound_m)?;
+        let mut edges = Vec::new();
+        let mut at = self.labels[label as usize].before;
+        while at != NONE {
+            edges.push(graph.edge_of(self.labels[at as usize].state));
+            at = self.labels[at as usize].before;
+        }
+        edges.reverse();
+        Some(edges)
+    }
+}
+
+/// Searches by their first edge, in sets of a few; of a set the one that was asked for longest ago is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Searches {
+    /// First edges, [`WAYS`] a set.
+    sources: Vec<u32>,
+    all: Vec<Search>,
+    clock: u64,
+}
+
+impl Searches {
+    /// The search from the end of an edge.
+    pub(super) fn from(&mut self, graph: &RoadGraph, mode: Mode, edge: u32) -> &mut Search {
+        if self.all.is_empty() {
+            self.sources.resize(SETS * WAYS, NONE);
+            self.all.resize_with(SETS * WAYS, Search::default);
+        }
+        self.clock += 1;
+        let first = (edge.wrapping_mul(0x9e37_79b1) >> 16) as usize % SETS * WAYS;
+        let set = first..first + WAYS;
+        let at = match set.clone().find(|i| self.sources[*i] == edge) {
+            Some(at) => at,
+            None => {
+                let at = set.min_by_key(|i| self.all[*i].used).unwrap_or(first);
+                self.all[at].start(graph, mode, edge);
+                self.sources[at] = edge;
+                at
+            }
+        };
+        self.all[at].used = self.clock;
+        &mut self.all[at]
+    }
+}

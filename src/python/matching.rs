@@ -1,0 +1,132 @@
+//! `match` and [`Roads`]: traces on roads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use super::error::argument;
+use super::values::json_to_python;
+use crate::build::{match_fixes, read_roads, read_tracks};
+use crate::coord::Geodetic;
+use crate::error::Quarantine;
+use crate::record::{GnssFix, Mode, RoadGraph};
+use crate::time::Timestamp;
+
+/// The roads of a map, read once to match many traces.
+///
+/// Parameters
+/// ----------
+/// path
+///     A map with roads, e.g. an OSM extract.
+#[pyclass(module = "worldloom", frozen)]
+pub(super) struct Roads {
+    path: PathBuf,
+    graph: Arc<RoadGraph>,
+}
+
+#[pymethods]
+impl Roads {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Roads> {
+        let graph = py.detach(|| read_roads(&path, &mut Quarantine::new()))?;
+        Ok(Roads { path, graph: Arc::new(graph) })
+    }
+
+    /// How many roads from junction to junction there are.
+    fn __len__(&self) -> usize {
+        self.graph.road_count()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Roads('{}', {} roads)", self.path.display(), self.graph.road_count())
+    }
+}
+
+/// Find the roads that a trace was driven on.
+///
+/// One setting serves every interval and noise.
+///
+/// Parameters
+/// ----------
+/// trace
+///     A file (GPX, NMEA, CSV, GeoJSON) or recording folder, or longitudes and latitudes in degrees, shape (N, 2).
+/// map
+///     A map with roads, e.g. an OSM extract, or ``Roads`` for many traces.
+/// mode
+///     ``"car"``, ``"bicycle"`` or ``"foot"``.
+/// t_ns
+///     Nanoseconds since the Unix epoch of each row of ``trace``, shape (N,), where it is an array and has times.
+///
+/// Returns
+/// -------
+/// ``points``, a row each fix: ``index``, ``t_ns``, ``way_id``, ``offset_m`` (along the way), ``lon``, ``lat`` (on the road),
+/// ``distance_m``, ``probability``, all ``None`` where it is on no road; ``path``, the edges driven: ``way_id``,
+/// ``from_node``, ``to_node``, ``from_offset_m``, ``to_offset_m``, ``probability``; and ``breaks``: ``index``, ``reason``.
+///
+/// Raises
+/// ------
+/// ValueError
+///     Where the arrays have other shapes, or there is no such mode.
+/// UnsupportedError
+///     Where the map has no roads.
+#[pyfunction]
+#[pyo3(name = "match", signature = (trace, map, mode = "car", *, t_ns = None))]
+pub(super) fn match_trace<'py>(
+    py: Python<'py>,
+    trace: Bound<'py, PyAny>,
+    map: Bound<'py, PyAny>,
+    mode: &str,
+    t_ns: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mode = Mode::from_name(mode).ok_or_else(|| argument(format!("no mode {mode:?}: car, bicycle or foot")))?;
+    let mut quarantine = Quarantine::new();
+    let tracks = match trace.extract::<PathBuf>() {
+        Ok(path) if t_ns.is_none() => py.detach(|| read_tracks(&path, &mut quarantine))?,
+        Ok(_) => return Err(argument("t_ns goes with an array, not with a file".to_string()).into()),
+        Err(_) => vec![fixes(py, &trace, t_ns.as_ref())?],
+    };
+    let graph = match map.extract::<PyRef<'_, Roads>>() {
+        Ok(roads) => Arc::clone(&roads.graph),
+        Err(_) => {
+            let path: PathBuf = map.extract()?;
+            Arc::new(py.detach(|| read_roads(&path, &mut quarantine))?)
+        }
+    };
+    let value = py.detach(|| match_fixes(graph, mode, &tracks, quarantine).to_value());
+    json_to_python(py, &value)
+}
+
+/// Rows of longitude and latitude, with times where there are any.
+fn fixes(py: Python<'_>, trace: &Bound<'_, PyAny>, t_ns: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<GnssFix>> {
+    let numpy = py.import("numpy")?;
+    let rows = numpy.call_method1("asarray", (trace, "float64"))?;
+    let shape = || argument("a trace is an array of longitude and latitude, shape (N, 2)".to_string());
+    let rows: PyReadonlyArray2<'_, f64> = rows.extract().map_err(|_| shape())?;
+    let rows = rows.as_array();
+    if rows.ncols() != 2 {
+        return Err(shape().into());
+    }
+    let times: Option<Vec<i64>> = match t_ns {
+        None => None,
+        Some(times) => {
+            let times = numpy.call_method1("asarray", (times, "int64"))?;
+            let times: PyReadonlyArray1<'_, i64> = times.extract().map_err(|_| shape())?;
+            Some(times.as_array().to_vec())
+        }
+    };
+    if times.as_ref().is_some_and(|t| t.len() != rows.nrows()) {
+        return Err(argument("t_ns has as many rows as the trace".to_string()).into());
+    }
+    let fix = |(i, row): (usize, numpy::ndarray::ArrayView1<'_, f64>)| GnssFix {
+        t: times.as_ref().map(|t| Timestamp::from_ns(t[i])),
+        place: Geodetic::new(row[0], row[1], 0.0),
+        speed_mps: None,
+        course_deg: None,
+        sigma_xy_m: None,
+        sigma_z_m: None,
+        record: i as u64,
+    };
+    Ok(rows.rows().into_iter().enumerate().map(fix).collect())
+}
