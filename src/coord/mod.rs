@@ -13,7 +13,7 @@ mod plane;
 mod pose;
 pub mod tile;
 
-pub use camera::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera};
+pub use camera::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, RowProjector};
 pub use crs::Crs;
 pub use geodetic::{BBox, Ecef, EnuFrame, Geodetic};
 pub use h3::{InvalidCell, h3_cell, h3_disk, h3_near_path};

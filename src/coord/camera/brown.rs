@@ -14,14 +14,14 @@ const RADIUS_END: f64 = 1e4;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Brown {
     /// Radial factor: numerator and denominator, polynomials in r², constant first.
-    numerator: [f64; 4],
-    denominator: [f64; 4],
-    p1: f64,
-    p2: f64,
+    pub(super) numerator: [f64; 4],
+    pub(super) denominator: [f64; 4],
+    pub(super) p1: f64,
+    pub(super) p2: f64,
     /// The factor is 1 and nothing is to be solved.
-    plain: bool,
+    pub(super) plain: bool,
     /// Up to here `r f(r)` rises.
-    radius_max: f64,
+    pub(super) radius_max: f64,
 }
 
 impl Brown {
@@ -93,7 +93,7 @@ impl Brown {
     }
 
     /// The distorted position of `p` and the Jacobian there.
-    fn distort(&self, p: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
+    pub(super) fn distort(&self, p: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
         let (x, y, s) = (p.x, p.y, p.norm_squared());
         let (f, df) = self.factor(s);
         let q = Vector2::new(

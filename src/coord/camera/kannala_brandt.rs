@@ -13,11 +13,11 @@ use super::polynomial::{sign_changes, solve_rising, value};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct KannalaBrandt {
     /// Polynomial in θ², constant first.
-    growth: [f64; 5],
+    pub(super) growth: [f64; 5],
     /// Its derivative `dr/dθ`, a polynomial in θ².
     slope: [f64; 5],
     /// Up to here the radius rises; π at most.
-    theta_max: f64,
+    pub(super) theta_max: f64,
 }
 
 impl KannalaBrandt {

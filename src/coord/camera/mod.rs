@@ -7,6 +7,7 @@ mod brown;
 mod intrinsics;
 mod kannala_brandt;
 mod polynomial;
+mod row;
 
 use std::f64::consts::{PI, TAU};
 
@@ -18,6 +19,7 @@ use brown::Brown;
 use kannala_brandt::KannalaBrandt;
 
 pub use intrinsics::{CameraIntrinsics, CameraModelKind};
+pub use row::RowProjector;
 
 /// Intrinsics that are no camera, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

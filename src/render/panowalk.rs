@@ -1,0 +1,285 @@
+//! Panorama to perspective along a route: [`Crop`] cuts, [`YawPath`] says where to look, [`out_and_back`] walks.
+
+use nalgebra::Vector3;
+use ndarray::{Array2, Array3, ArrayView3};
+use rayon::prelude::*;
+
+use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
+use crate::error::ErrorKind;
+
+/// Steps between two pixels that a position is rounded to; as OpenCV's `remap`.
+const STEPS: f64 = 32.0;
+
+/// Where a view along a route looks; headings in the world's axes, counter-clockwise from x (east).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum YawPath {
+    /// Along the route, turned to the left by so many degrees.
+    Follow {
+        /// Degrees, left positive.
+        offset_deg: f64,
+    },
+    /// At a point.
+    LookAt {
+        /// In the world frame, metres.
+        point: Vector3<f64>,
+    },
+    /// From a heading on, turning evenly with every step.
+    Pan {
+        /// Of the first view, degrees.
+        start_deg: f64,
+        /// Degrees a step, left positive.
+        step_deg: f64,
+    },
+}
+
+impl YawPath {
+    /// The levelled views of a route, `world_se3_camera` at each of its positions.
+    ///
+    /// Where the route stands still it goes on looking as before; a route of one position looks along x. A view at a
+    /// point is tilted up or down to have it in its middle row.
+    pub fn views(&self, route: &[Vector3<f64>]) -> Vec<Pose> {
+        let mut along = route.windows(2).map(|w| (w[1] - w[0]).xy()).find(|d| d.norm() > 1e-6);
+        let mut view = |i: usize| {
+            let here = route[i];
+            // Between the positions before and after, so that a corner is turned in two steps.
+            let (before, after) = (route[i.saturating_sub(1)], route[(i + 1).min(route.len() - 1)]);
+            along = Some((after - before).xy()).filter(|d| d.norm() > 1e-6).or(along);
+            let ahead = along.map_or(0.0, |d| libm::atan2(d.y, d.x));
+            let (yaw, pitch) = match *self {
+                YawPath::Follow { offset_deg } => (ahead + offset_deg.to_radians(), 0.0),
+                YawPath::Pan { start_deg, step_deg } => ((start_deg + step_deg * i as f64).to_radians(), 0.0),
+                YawPath::LookAt { point } => {
+                    let d = point - here;
+                    (libm::atan2(d.y, d.x), libm::atan2(d.z, libm::hypot(d.x, d.y)))
+                }
+            };
+            level_view(here, yaw, pitch)
+        };
+        (0..route.len()).map(&mut view).collect()
+    }
+}
+
+/// `world_se3_camera` of a view without roll: yaw counter-clockwise from x, pitch upwards, radians.
+pub fn level_view(at: Vector3<f64>, yaw: f64, pitch: f64) -> Pose {
+    let ((sin_yaw, cos_yaw), (sin, cos)) = (libm::sincos(yaw), libm::sincos(pitch));
+    let forward = Vector3::new(cos_yaw * cos, sin_yaw * cos, sin);
+    let right = Vector3::new(sin_yaw, -cos_yaw, 0.0);
+    let axes = nalgebra::Matrix3::from_columns(&[right, forward.cross(&right), forward]);
+    Pose::from_rotation_matrix(&axes, at)
+}
+
+/// The places of a walk over `n` positions that turns at the last and comes back: `2 n - 1`, first and last the same.
+pub fn out_and_back(n: usize) -> Vec<usize> {
+    (0..n).chain((0..n.saturating_sub(1)).rev()).collect()
+}
+
+/// A pinhole without distortion by its field of view.
+///
+/// # Errors
+///
+/// [`InvalidCamera`] where the picture is empty or the horizontal field of view is not between 0 and 180 degrees.
+pub fn pinhole(width: u32, height: u32, fov_deg: f64) -> Result<Camera, InvalidCamera> {
+    let (w, h) = (f64::from(width), f64::from(height));
+    let focal = if fov_deg < 180.0 { 0.5 * w / libm::tan(0.5 * fov_deg.to_radians()) } else { f64::NAN };
+    Camera::new(&CameraIntrinsics {
+        model: CameraModelKind::Pinhole,
+        width,
+        height,
+        intrinsics: vec![focal, focal, 0.5 * w - 0.5, 0.5 * h - 0.5],
+        distortion: vec![],
+    })
+}
+
+/// How a camera's pixels lie in panoramas of one size, for one direction; made once, used for many pictures.
+///
+/// Sampling is bilinear at 1/32 of a pixel, across the seam at ±180° as anywhere, and ends at the poles' rows.
+#[derive(Debug, Clone)]
+pub struct Crop {
+    /// Width and height of the panoramas.
+    panorama: [usize; 2],
+    /// Width and height of the crop.
+    size: [usize; 2],
+    /// Row by row: where the four pixels begin, and how far between them, in steps: right, then down.
+    places: Vec<Place>,
+    /// 255 where the nadir is, which a mount or a vehicle hides; shape `(H, W)`.
+    nadir: Array2<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// First pixel of the upper row, of the lower row; `u32::MAX` where the camera has no ray.
+    rows: [u32; 2],
+    /// To the column on the right, in pixels: 1, or back to the first column.
+    right: i32,
+    x: u8,
+    y: u8,
+}
+
+impl Crop {
+    /// A view `panorama_se3_view` (its translation does not count) with a camera, of panoramas `width` × `height`.
+    ///
+    /// What lies within `nadir_deg` of straight down, in the panorama's own axes, is masked.
+    pub fn new(panorama: [usize; 2], camera: &Camera, panorama_se3_view: &Pose, nadir_deg: f64) -> Crop {
+        let [width, height] = panorama;
+        let size = [camera.width() as usize, camera.height() as usize];
+        let down = libm::cos(nadir_deg.clamp(0.0, 180.0).to_radians());
+        let whole = Camera::new(&CameraIntrinsics {
+            model: CameraModelKind::Equirectangular,
+            width: width as u32,
+            height: height as u32,
+            intrinsics: vec![],
+            distortion: vec![],
+        });
+        let nowhere = (Place { rows: [u32::MAX; 2], right: 0, x: 0, y: 0 }, 0);
+        let place = |i: usize| {
+            let (row, column) = (i / size[0], i % size[0]);
+            let Some(ray) = camera.unproject(column as f64, row as f64) else { return nowhere };
+            let ray = panorama_se3_view.rotation * ray;
+            let Some((u, v)) = whole.as_ref().ok().and_then(|w| w.project(ray)) else { return nowhere };
+            let (u, v) = ((u * STEPS).round() as i64, ((v * STEPS).round() as i64).max(0));
+            let steps = STEPS as i64;
+            let left = u.div_euclid(steps).rem_euclid(width as i64) as u32;
+            let above = (v.div_euclid(steps) as usize).min(height - 1);
+            let below = (above + 1).min(height - 1);
+            let rows = [above, below].map(|row| (row * width) as u32 + left);
+            let right = if left as usize + 1 < width { 1 } else { 1 - width as i32 };
+            let masked = nadir_deg > 0.0 && ray.y >= down * ray.norm();
+            (Place { rows, right, x: u.rem_euclid(steps) as u8, y: v.rem_euclid(steps) as u8 }, u8::from(masked) * 255)
+        };
+        let (places, masked): (Vec<Place>, Vec<u8>) = (0..size[0] * size[1]).into_par_iter().map(place).unzip();
+        let nadir = Array2::from_shape_fn((size[1], size[0]), |(row, column)| masked[row * size[0] + column]);
+        Crop { panorama, size, places, nadir }
+    }
+
+    /// 255 where the nadir is masked; shape `(H, W)`.
+    pub fn nadir(&self) -> &Array2<u8> {
+        &self.nadir
+    }
+
+    /// The crop of a panorama `(H, W, 3)`; black where the camera has no ray.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Malformed`] where the panorama is of another size than the crop was made for.
+    pub fn cut(&self, panorama: ArrayView3<'_, u8>) -> Result<Array3<u8>, ErrorKind> {
+        let [width, height] = self.panorama;
+        if panorama.dim() != (height, width, 3) {
+            let reason = format!("its shape is {:?}, not ({height}, {width}, 3)", panorama.shape());
+            return Err(ErrorKind::malformed("panorama", reason));
+        }
+        let panorama = panorama.as_standard_layout();
+        let pixels = panorama.as_slice().unwrap_or_default();
+        let [across, down] = self.size;
+        let mut out = vec![0; 3 * across * down];
+        let rows = out.par_chunks_mut(3 * across).zip(self.places.par_chunks(across));
+        rows.with_min_len(64).for_each(|(out, places)| {
+            for (out, place) in out.chunks_exact_mut(3).zip(places) {
+                if place.rows[0] == u32::MAX {
+                    continue;
+                }
+                let (x, y) = (u32::from(place.x), u32::from(place.y));
+                let step = STEPS as u32;
+                let weights = [(step - x) * (step - y), x * (step - y), (step - x) * y, x * y];
+                let pixel = |row: u32, right: i32| {
+                    let at = 3 * (row as usize).wrapping_add_signed(right as isize);
+                    &pixels[at..at + 3]
+                };
+                let [a, b, c, d] = [
+                    pixel(place.rows[0], 0),
+                    pixel(place.rows[0], place.right),
+                    pixel(place.rows[1], 0),
+                    pixel(place.rows[1], place.right),
+                ];
+                for (i, out) in out.iter_mut().enumerate() {
+                    let four = [a[i], b[i], c[i], d[i]].map(u32::from);
+                    let sum: u32 = four.iter().zip(weights).map(|(v, w)| v * w).sum();
+                    *out = ((sum + 512) >> 10) as u8;
+                }
+            }
+        });
+        Array3::from_shape_vec((down, across, 3), out).map_err(|e| ErrorKind::malformed("crop", e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A panorama that is smooth on the sphere, so that seams and poles would show.
+    fn panorama() -> Array3<u8> {
+        Array3::from_shape_fn((256, 512, 3), |(row, column, channel)| {
+            shade(&ray(row as f64, column as f64), channel) as u8
+        })
+    }
+
+    fn ray(v: f64, u: f64) -> Vector3<f64> {
+        let (lon, lat) =
+            (((u + 0.5) / 512.0 - 0.5) * std::f64::consts::TAU, (0.5 - (v + 0.5) / 256.0) * std::f64::consts::PI);
+        Vector3::new(lat.cos() * lon.sin(), -lat.sin(), lat.cos() * lon.cos())
+    }
+
+    fn shade(ray: &Vector3<f64>, channel: usize) -> f64 {
+        128.0 + 100.0 * (ray[channel] * 3.0).sin()
+    }
+
+    #[test]
+    fn a_crop_shows_what_its_rays_meet_also_over_the_seam_and_the_poles() {
+        let camera = pinhole(160, 120, 90.0).expect("a camera");
+        let picture = panorama();
+        for (yaw, pitch) in [(0.3, 0.0), (std::f64::consts::FRAC_PI_2 * 3.0, 0.1), (1.0, 1.5), (-2.0, -1.4)] {
+            // The panorama's own camera looks along x.
+            let own = level_view(Vector3::zeros(), 0.0, 0.0);
+            let view = own.inverse() * level_view(Vector3::zeros(), yaw, pitch);
+            let crop = Crop::new([512, 256], &camera, &view, 0.0);
+            let cut = crop.cut(picture.view()).expect("of the size");
+            for ((row, column, channel), &found) in cut.indexed_iter() {
+                let ray = view.rotation * camera.unproject(column as f64, row as f64).expect("a ray");
+                let want = shade(&ray, channel);
+                // Half a pixel beside a pole the rows end; elsewhere it is rounding, and the bend between two pixels.
+                let slack = if ray.y.abs() > 0.999 { 6.0 } else { 3.0 };
+                assert!((f64::from(found) - want).abs() < slack, "{yaw} {pitch} {row} {column} {found} {want}");
+            }
+        }
+        assert!(Crop::new([500, 250], &camera, &Pose::identity(), 0.0).cut(picture.view()).is_err());
+    }
+
+    #[test]
+    fn neighbouring_crops_share_their_rays_and_the_nadir_is_masked() {
+        let camera = pinhole(160, 160, 90.0).expect("a camera");
+        let ray = |yaw: f64, u: f64| {
+            level_view(Vector3::zeros(), yaw, 0.0).rotation * camera.unproject(u, 80.0).expect("a ray")
+        };
+        // The right border of one is the left border of the next, a quarter turn on.
+        assert!((ray(0.0, 159.5) - ray(-std::f64::consts::FRAC_PI_2, -0.5)).norm() < 1e-12);
+        let straight_down = level_view(Vector3::zeros(), 0.0, 0.0).inverse() * level_view(Vector3::zeros(), 0.0, -1.57);
+        let crop = Crop::new([512, 256], &camera, &straight_down, 20.0);
+        let masked = crop.nadir().iter().filter(|m| **m == 255).count() as f64;
+        // A disc of radius 80 tan 20° pixels.
+        let disc = std::f64::consts::PI * (80.0 * 20.0_f64.to_radians().tan()).powi(2);
+        assert!((masked / disc - 1.0).abs() < 0.02 && crop.nadir()[[0, 0]] == 0, "{masked} {disc}");
+    }
+
+    #[test]
+    fn views_follow_the_route_look_at_the_point_and_pan() {
+        let route: Vec<Vector3<f64>> =
+            [[0.0, 0.0], [5.0, 0.0], [5.0, 0.0], [5.0, 5.0]].iter().map(|p| Vector3::new(p[0], p[1], 2.0)).collect();
+        let yaw = |view: &Pose| {
+            let f = view.rotation * Vector3::z();
+            f.y.atan2(f.x).to_degrees()
+        };
+        let follow: Vec<f64> = YawPath::Follow { offset_deg: 90.0 }.views(&route).iter().map(yaw).collect();
+        assert!(follow.iter().zip([90.0, 90.0, 180.0, 180.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{follow:?}");
+        let pan: Vec<f64> = YawPath::Pan { start_deg: 10.0, step_deg: -30.0 }.views(&route).iter().map(yaw).collect();
+        assert!(pan.iter().zip([10.0, -20.0, -50.0, -80.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{pan:?}");
+        let point = Vector3::new(20.0, 7.0, 9.0);
+        let camera = pinhole(640, 480, 75.0).expect("a camera");
+        for view in (YawPath::LookAt { point }).views(&route) {
+            let (u, v) = camera.project(view.inverse().apply(point)).expect("in view");
+            assert!((u - 319.5).hypot(v - 239.5) < 1e-9);
+            // Level: the right of the picture lies in the horizon.
+            assert!((view.rotation * Vector3::x()).z.abs() < 1e-12);
+        }
+        assert_eq!(out_and_back(3), [0, 1, 2, 1, 0]);
+        assert_eq!((out_and_back(1), out_and_back(0)), (vec![0], vec![]));
+    }
+}

@@ -1,0 +1,187 @@
+//! Against a street of boxes whose depth is exact, by casting a ray through every pixel.
+
+use nalgebra::{UnitQuaternion, Vector3};
+use ndarray::{Array2, Array3};
+
+use super::rays::FLATTEST;
+use super::*;
+use crate::coord::CameraIntrinsics;
+
+/// A ground, four walls without a roof, and boxes: `(low, high)` corners, metres, z up.
+const BOXES: [([f64; 3], [f64; 3]); 5] = [
+    ([4.0, 2.5, 0.0], [8.5, 4.3, 1.5]),
+    ([9.0, -4.5, 0.0], [13.0, -2.7, 1.6]),
+    ([-9.0, 2.4, 0.0], [-4.6, 4.2, 1.4]),
+    ([6.0, -0.6, 0.0], [6.6, 0.0, 2.2]),
+    ([-6.0, -3.0, 0.0], [-5.7, -2.7, 5.0]),
+];
+const WALLS: [f64; 4] = [-20.0, 24.0, -9.0, 11.0];
+const ROOF_M: f64 = 7.0;
+
+/// Distance along a unit ray to what it meets first.
+fn cast(from: Vector3<f64>, ray: Vector3<f64>) -> Option<f64> {
+    let mut first = f64::INFINITY;
+    if ray.z < 0.0 {
+        first = first.min(-from.z / ray.z);
+    }
+    for (side, wall) in WALLS.iter().enumerate() {
+        let axis = side / 2;
+        let t = (wall - from[axis]) / ray[axis];
+        if t > 0.0 && (0.0..ROOF_M).contains(&(from.z + t * ray.z)) {
+            first = first.min(t);
+        }
+    }
+    for (low, high) in BOXES {
+        let (mut enter, mut leave) = (0.0_f64, f64::INFINITY);
+        for axis in 0..3 {
+            let (a, b) = ((low[axis] - from[axis]) / ray[axis], (high[axis] - from[axis]) / ray[axis]);
+            (enter, leave) = (enter.max(a.min(b)), leave.min(a.max(b)));
+        }
+        if enter < leave && enter > 0.0 {
+            first = first.min(enter);
+        }
+    }
+    first.is_finite().then_some(first)
+}
+
+fn camera(model: CameraModelKind, width: u32, height: u32, intrinsics: &[f64], distortion: &[f64]) -> Camera {
+    let (intrinsics, distortion) = (intrinsics.to_vec(), distortion.to_vec());
+    Camera::new(&CameraIntrinsics { model, width, height, intrinsics, distortion }).expect("a camera")
+}
+
+fn cameras() -> Vec<Camera> {
+    use CameraModelKind::{Equirectangular, KannalaBrandt, Pinhole};
+    vec![
+        camera(Pinhole, 400, 240, &[220.0, 220.0, 199.5, 119.5], &[]),
+        camera(Pinhole, 400, 240, &[230.0, 225.0, 205.0, 115.0], &[-0.25, 0.08, 0.001, -0.001, -0.01]),
+        camera(KannalaBrandt, 400, 300, &[130.0, 130.0, 199.5, 149.5], &[0.02, -0.005, 0.001, -0.0002]),
+        camera(Equirectangular, 720, 360, &[], &[]),
+    ]
+}
+
+/// `world_se3_camera` at a place, looking along a heading (counter-clockwise from x), with a little tilt.
+fn looking(at: [f64; 3], yaw_deg: f64, tilt_deg: f64) -> Pose {
+    let flu = UnitQuaternion::from_euler_angles(0.01, tilt_deg.to_radians(), yaw_deg.to_radians());
+    // Camera axes (x right, y down, z forward) in an ego frame (x forward, y left, z up).
+    let rdf = nalgebra::Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
+    Pose::new(Vector3::from(at), flu) * Pose::from_rotation_matrix(&rdf, Vector3::zeros())
+}
+
+/// Exact depth of what a camera sees.
+fn depth(camera: &Camera, world_se3_camera: &Pose) -> Array2<f32> {
+    let panorama = camera.model() == CameraModelKind::Equirectangular;
+    Array2::from_shape_fn((camera.height() as usize, camera.width() as usize), |(row, column)| {
+        let Some(ray) = camera.unproject(column as f64, row as f64) else { return f32::NAN };
+        let along = if panorama { 1.0 } else { ray.z };
+        let hit = cast(world_se3_camera.translation, world_se3_camera.rotation * ray);
+        hit.map_or(f32::NAN, |t| (t * along) as f32)
+    })
+}
+
+/// What is right at each target pixel: the place in the source, where the source sees what the target sees there.
+fn truth(source: (&Camera, &Pose), target: (&Camera, &Pose), u: f64, v: f64) -> Option<(f64, f64)> {
+    let ray = target.1.rotation * target.0.unproject(u, v)?;
+    let point = target.1.translation + ray * cast(target.1.translation, ray)?;
+    let seen = source.1.inverse().apply(point);
+    let at = source.0.project(seen).filter(|at| source.0.contains(*at))?;
+    let away = point - source.1.translation;
+    let free = cast(source.1.translation, away.normalize())?;
+    // Depth along z ends at the plane of a camera.
+    let has_depth = source.0.model() == CameraModelKind::Equirectangular || seen.z > FLATTEST * seen.norm();
+    (has_depth && (free - away.norm()).abs() < 1e-6).then_some(at)
+}
+
+/// How a warp of exact depth does: errors in target pixels where the source sees, sorted; share of pixels that are
+/// holes in both or in none.
+fn judge(source: (&Camera, &Pose), target: (&Camera, &Pose)) -> (Vec<f64>, f64) {
+    let rays = SourceRays::new(source.0);
+    let surface = Surface::new(&rays, depth(source.0, source.1).view(), None).expect("fits");
+    let splat = Splat::new(&rays, target.0);
+    let keys = splat.buffer(&surface, &(target.1.inverse() * *source.1)).expect("fits");
+    let width = target.0.width() as usize;
+    let packing = Packing::new(surface.size()[0] * surface.size()[1]);
+    let (mut errors, mut alike) = (Vec::new(), 0);
+    for (i, key) in keys.iter().enumerate() {
+        let (u, v) = ((i % width) as f64, (i / width) as f64);
+        let (right, found) = (truth(source, target, u, v), packing.unpack(*key));
+        alike += usize::from(right.is_some() == found.is_some());
+        if let (Some(_), Some((_, at))) = (right, found) {
+            // Where what is shown really lies in the target.
+            let (row, column) = (at.index / surface.size()[0], at.index % surface.size()[0]);
+            let (su, sv) = (column as f64 + f64::from(at.right), row as f64 + f64::from(at.down));
+            let lands = source.0.unproject(su, sv).and_then(|ray| {
+                let ray = source.1.rotation * ray;
+                let point = source.1.translation + ray * cast(source.1.translation, ray)?;
+                target.0.project(target.1.inverse().apply(point))
+            });
+            let wrap = if splat.target_wraps { width as f64 } else { f64::INFINITY };
+            errors.push(lands.map_or(99.0, |(a, b)| {
+                let across = (a - u).abs();
+                across.min(wrap - across).hypot(b - v)
+            }));
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    (errors, alike as f64 / keys.len() as f64)
+}
+
+#[test]
+fn every_pair_of_cameras_warps_to_the_pixel_and_leaves_the_right_holes() {
+    let from = looking([0.0, 0.0, 2.0], 0.0, 1.0);
+    for (yaw, at) in [(8.0, [1.2, -0.7, 1.7]), (-35.0, [-1.5, 1.0, 2.3])] {
+        let to = looking(at, yaw, 3.0);
+        for source in &cameras() {
+            for target in &cameras() {
+                let (errors, alike) = judge((source, &from), (target, &to));
+                let (median, most) = (errors[errors.len() / 2], errors[errors.len() * 95 / 100]);
+                println!("{} {} {} {} {}", source.model().name(), target.model().name(), median, most, alike);
+                let pair = (source.model(), target.model(), median, most, alike);
+                assert!(errors.len() > 5000 && median <= 0.5 && most <= 1.0 && alike >= 0.99, "{pair:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_thread_or_many_make_the_same_bytes_and_the_mask_and_bad_depth_make_holes() {
+    let [source, target] = [&cameras()[3], &cameras()[0]];
+    let (from, to) = (looking([0.0, 0.0, 2.0], 0.0, 1.0), looking([1.2, -0.7, 1.7], 8.0, 3.0));
+    let mut depth = depth(source, &from);
+    for (i, d) in depth.iter_mut().enumerate() {
+        // Every kind of what is no depth.
+        *d = [f32::NAN, 0.0, -1.0, f32::INFINITY].get(i % 97).copied().unwrap_or(*d);
+    }
+    let rgb = Array3::from_shape_fn((360, 720, 3), |(r, c, k)| (r * 7 + c * 3 + k * 31) as u8);
+    let rays = SourceRays::new(source);
+    let splat = Splat::new(&rays, target);
+    let warp = |threads: usize, moving: Option<&Array2<u8>>| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let surface = Surface::new(&rays, depth.view(), moving.map(|m| m.view())).expect("fits");
+        pool.install(|| splat.warp(rgb.view(), &surface, &(to.inverse() * from)).expect("warped"))
+    };
+    let one = warp(1, None);
+    let many = warp(5, None);
+    assert!(one.rgb == many.rgb && one.seen == many.seen);
+    assert!(one.seen.iter().zip(&one.depth).all(|(s, d)| (*s == 0) == d.is_nan()));
+    // The post at (6.3, -0.3) moves: the ground behind it shows in its place, and a hole where the post hid the ground.
+    let mut moving = Array2::zeros((360, 720));
+    let post = |row: usize, column: usize| {
+        let ray = from.rotation * source.unproject(column as f64, row as f64).expect("a ray");
+        let at = cast(from.translation, ray).map(|t| from.translation + ray * t);
+        at.is_some_and(|p| (5.9..6.7).contains(&p.x) && (-0.7..0.1).contains(&p.y) && p.z > 0.0)
+    };
+    moving.indexed_iter_mut().for_each(|((r, c), m)| *m = u8::from(post(r, c)) * 255);
+    let without = warp(2, Some(&moving));
+    let (u, v) = target.project(to.inverse().apply(Vector3::new(6.0, -0.3, 1.2))).expect("in view");
+    let at = [v.round() as usize, u.round() as usize];
+    assert!(one.seen[at] == 255 && (f64::from(one.depth[at]) - 4.8).abs() < 0.2, "{}", one.depth[at]);
+    assert!(without.seen[at] == 255 && without.depth[at] > 12.0);
+    let holes = |warp: &Warp| warp.seen.iter().filter(|s| **s == 0).count();
+    assert!(holes(&without) > holes(&one));
+    assert!(
+        splat
+            .warp(rgb.view(), &Surface::new(&SourceRays::new(target), one.depth.view(), None).expect("fits"), &from)
+            .is_err()
+    );
+    assert!(Surface::new(&rays, one.depth.view(), None).is_err());
+}
