@@ -135,8 +135,8 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
             let column = half.column(c);
             let (from, to) = (column.as_slice(), &mut out.column_mut(c));
             let mut top = [0.0; M];
-            for j in 0..C {
-                axpy(&mut top, from[j], self.head.column(j).as_slice());
+            for (j, value) in from.iter().enumerate().take(C) {
+                axpy(&mut top, *value, self.head.column(j).as_slice());
             }
             for i in 0..N {
                 to[i] = if i < M { top[i] } else { self.keep[i] * from[i] };
@@ -278,7 +278,7 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
 
     /// The smoothed errors of all nodes. Where `look` is given it is called at each node, from the last, with what is
     /// known there; without it the way back is cheaper.
-    pub fn smooth(&self, mut look: Option<&mut dyn FnMut(usize, &Known<N>)>) -> Vec<SVector<f64, N>> {
+    pub fn smooth(&self, mut look: Option<Look<'_, N>>) -> Vec<SVector<f64, N>> {
         let mut out = vec![SVector::zeros(); self.nodes.len()];
         let mut adjoint = SVector::<f64, N>::zeros();
         let mut information = SMatrix::<f64, N, N>::zeros();
@@ -337,6 +337,9 @@ fn product<const N: usize>(m: &SMatrix<f64, N, N>, x: &SVector<f64, N>) -> SVect
     }
     out
 }
+
+/// What is called at each node on the way back.
+pub type Look<'a, const N: usize> = &'a mut dyn FnMut(usize, &Known<'_, N>);
 
 /// What is known of a node's errors from all measurements.
 pub(super) struct Known<'a, const N: usize> {

@@ -163,7 +163,7 @@ pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
             before = Some(r);
         }
         jj -= slopes * slopes / n;
-        if !(jj > 0.0) {
+        if jj <= 0.0 || jj.is_nan() {
             return None;
         }
         let step = (-jr / jj).clamp(-0.1, 0.1);

@@ -138,8 +138,8 @@ impl Surface {
             let links = (la[left] & RIGHT) + (lb[left] & RIGHT) + (la[left] & DOWN) / DOWN + (la[right] & DOWN) / DOWN;
             if links >= 3 { 0.25 * ((a[left] + a[right]) + (b[left] + b[right])) } else { 0.0 }
         };
-        for i in 1..w {
-            out[i] = corner(i - 1, i);
+        for (i, out) in out.iter_mut().enumerate().take(w).skip(1) {
+            *out = corner(i - 1, i);
         }
         if self.wraps {
             out[0] = corner(w - 1, 0);
@@ -176,9 +176,9 @@ impl Surface {
         let to_across = to_next && links[next] || to_last && links[across];
         let mut mean = (0.0, 0.0);
         // In the order of the pixels, so that all that share the corner get the same bits.
-        for i in 0..4 {
+        for (i, at) in around.iter().enumerate() {
             let one = i == own || i == next && to_next || i == last && to_last || i == across && to_across;
-            if let (true, Some(at)) = (one, around[i]) {
+            if let (true, Some(at)) = (one, *at) {
                 mean = (mean.0 + self.nearness[at], mean.1 + 1.0);
             }
         }

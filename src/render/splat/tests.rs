@@ -134,7 +134,6 @@ fn every_pair_of_cameras_warps_to_the_pixel_and_leaves_the_right_holes() {
             for target in &cameras() {
                 let (errors, alike) = judge((source, &from), (target, &to));
                 let (median, most) = (errors[errors.len() / 2], errors[errors.len() * 95 / 100]);
-                println!("{} {} {} {} {}", source.model().name(), target.model().name(), median, most, alike);
                 let pair = (source.model(), target.model(), median, most, alike);
                 assert!(errors.len() > 5000 && median <= 0.5 && most <= 1.0 && alike >= 0.99, "{pair:?}");
             }
