@@ -45,9 +45,7 @@ pub fn prepare(
     limits: &Limits,
 ) -> Result<Prepared> {
     let raw = source.media(frame)?;
-    let path = match &frame.media {
-        MediaRef::File(path) | MediaRef::Range { path, .. } => path,
-    };
+    let path = frame.media.path();
     let whole_file = matches!(frame.media, MediaRef::File(_));
     let source_hash = whole_file.then(|| blake3::hash(&raw).to_hex().to_string());
     let here = |kind: ErrorKind| kind.in_file(path);

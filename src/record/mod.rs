@@ -13,8 +13,8 @@ pub use calibration::{Modality, Sensor};
 pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{
-    Clock, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef, PoseFix, Recording,
-    WheelReading,
+    BlockRef, Clock, Codec, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef,
+    MessageLayout, MessageRef, PoseFix, Recording, WheelReading,
 };
 pub use road_graph::{
     Mode, Modes, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,

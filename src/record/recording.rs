@@ -1,6 +1,7 @@
 //! [`Recording`]: a drive or photo sequence, its traces in memory and its media by reference.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,94 @@ pub enum MediaRef {
         offset: u64,
         /// How many bytes.
         length: u64,
+    },
+    /// A message of a log (MCAP, ROS bag).
+    Message(Arc<MessageRef>),
+}
+
+impl MediaRef {
+    /// The file that the bytes lie in.
+    pub fn path(&self) -> &Path {
+        match self {
+            MediaRef::File(path) | MediaRef::Range { path, .. } => path,
+            MediaRef::Message(message) => &message.block.path,
+        }
+    }
+}
+
+/// How a block of a log is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    None,
+    /// LZ4 frames.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+    /// bzip2.
+    Bz2,
+}
+
+/// A stretch of a log that is compressed as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRef {
+    /// The file.
+    pub path: PathBuf,
+    /// First byte of the block in the file.
+    pub offset: u64,
+    /// How many bytes it has there.
+    pub length: u64,
+    /// How it is compressed.
+    pub codec: Codec,
+    /// How many bytes it has when unpacked.
+    pub inflated: u64,
+}
+
+/// The bytes of an observation inside a message, and what has to be done to make a file of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRef {
+    /// The block that the message lies in.
+    pub block: Arc<BlockRef>,
+    /// First byte of the payload in the unpacked block.
+    pub start: u64,
+    /// How many bytes the payload has there.
+    pub length: u64,
+    /// Whether the payload is written in base64 (JSON).
+    pub base64: bool,
+    /// What the payload is.
+    pub layout: MessageLayout,
+}
+
+/// What a message's payload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageLayout {
+    /// A picture file.
+    File,
+    /// Rows of pixels, which become a PNG.
+    Pixels {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Bytes from a row's start to the next's.
+        step: u32,
+        /// Bytes of a pixel: 1 (grey), 3 or 4.
+        channels: u8,
+        /// Blue comes first.
+        bgr: bool,
+    },
+    /// Points, which become a PCD with this header.
+    Points {
+        /// The header, to its last line break.
+        header: String,
+        /// Bytes of a point.
+        stride: u32,
+        /// Points a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Bytes from a row's start to the next's.
+        step: u32,
     },
 }
 

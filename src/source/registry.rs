@@ -41,6 +41,8 @@ pub const RECORDINGS: &[RecordingKind] = &[
     RecordingKind { name: "argoverse2", detect: recording::argoverse2::detect, open: recording::argoverse2::open },
     RecordingKind { name: "comma2k19", detect: recording::comma2k19::detect, open: recording::comma2k19::open },
     RecordingKind { name: "kitti", detect: recording::kitti::detect, open: recording::kitti::open },
+    RecordingKind { name: "mcap", detect: recording::mcap::detect, open: recording::mcap::open },
+    RecordingKind { name: "rosbag1", detect: recording::rosbag1::detect, open: recording::rosbag1::open },
     RecordingKind { name: "opensfm", detect: recording::opensfm::detect, open: recording::opensfm::open },
     RecordingKind { name: "folder", detect: recording::folder::detect, open: recording::folder::open },
 ];

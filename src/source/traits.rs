@@ -112,5 +112,8 @@ pub fn read_media(media: &MediaRef) -> Result<Vec<u8>> {
             }
             Ok(bytes)
         }
+        MediaRef::Message(message) => {
+            super::recording::message_media(message).map_err(|kind| kind.in_file(&message.block.path))
+        }
     }
 }

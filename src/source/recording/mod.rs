@@ -12,13 +12,18 @@ mod geojson_trace;
 mod gpx;
 pub mod kitti;
 pub mod lidar;
+pub mod mcap;
 mod media_file;
+mod messages;
 mod nmea;
 mod npy;
 pub mod opensfm;
 mod order;
 pub mod picture;
+pub mod rosbag1;
 mod table;
 mod trace;
 mod trace_file;
 mod ubx;
+
+pub(in crate::source) use messages::message_media;

@@ -156,9 +156,9 @@ impl Fields<'_> {
         self.u32(at).map(u32::cast_signed)
     }
 
-    /// A signed number in units of `unit`.
-    fn scaled(&self, at: usize, unit: f64) -> Option<f64> {
-        self.i32(at).map(|v| f64::from(v) * unit)
+    /// A signed number of so many parts of the unit.
+    fn parts(&self, at: usize, parts: f64) -> Option<f64> {
+        self.i32(at).map(|v| f64::from(v) / parts)
     }
 }
 
@@ -176,13 +176,13 @@ impl Merger {
         match message.kind {
             PVT => self.pvt(&f)?,
             POSLLH => {
-                let position = [f.scaled(4, 1e-7)?, f.scaled(8, 1e-7)?, f.scaled(12, 1e-3)?];
+                let position = [f.parts(4, 1e7)?, f.parts(8, 1e7)?, f.parts(12, 1e3)?];
                 self.epoch.position.get_or_insert(position);
-                let accuracy = [f64::from(f.u32(20)?) * 1e-3, f64::from(f.u32(24)?) * 1e-3];
+                let accuracy = [f64::from(f.u32(20)?) / 1e3, f64::from(f.u32(24)?) / 1e3];
                 self.epoch.accuracy.get_or_insert(accuracy);
             }
             VELNED => {
-                let (speed, course) = (f64::from(f.u32(20)?) * 1e-2, f.scaled(24, 1e-5)?);
+                let (speed, course) = (f64::from(f.u32(20)?) / 1e2, f.parts(24, 1e5)?);
                 self.epoch.speed_mps.get_or_insert(speed);
                 self.epoch.course_deg.get_or_insert(course);
             }
@@ -215,10 +215,10 @@ impl Merger {
             epoch.utc = Some(Timestamp::from_ns(ns));
         }
         epoch.no_fix |= !is_fix(fix) || flags & 1 == 0;
-        epoch.position = Some([f.scaled(24, 1e-7)?, f.scaled(28, 1e-7)?, f.scaled(32, 1e-3)?]);
-        epoch.accuracy = Some([f64::from(f.u32(40)?) * 1e-3, f64::from(f.u32(44)?) * 1e-3]);
-        epoch.speed_mps = Some(f.scaled(60, 1e-3)?);
-        epoch.course_deg = Some(f.scaled(64, 1e-5)?);
+        epoch.position = Some([f.parts(24, 1e7)?, f.parts(28, 1e7)?, f.parts(32, 1e3)?]);
+        epoch.accuracy = Some([f64::from(f.u32(40)?) / 1e3, f64::from(f.u32(44)?) / 1e3]);
+        epoch.speed_mps = Some(f.parts(60, 1e3)?);
+        epoch.course_deg = Some(f.parts(64, 1e5)?);
         Some(())
     }
 

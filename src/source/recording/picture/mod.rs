@@ -72,6 +72,20 @@ pub(super) fn read(path: &Path, zone_s: Option<i32>, limits: &Limits) -> Result<
     Ok(interpret(container, zone_s))
 }
 
+/// Width, height and format of a picture in memory.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(super) fn of_bytes(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, FrameFormat), ErrorKind> {
+    let container = container::scan(&mut std::io::Cursor::new(bytes))?;
+    let pixels = u64::from(container.width) * u64::from(container.height);
+    if pixels > limits.pixels {
+        return Err(ErrorKind::LimitExceeded { what: "number of pixels", found: pixels, limit: limits.pixels });
+    }
+    Ok((container.width, container.height, container.format))
+}
+
 /// Puts container, EXIF and XMP together.
 fn interpret(container: container::Container, zone_s: Option<i32>) -> Picture {
     let (width, height) = (container.width, container.height);
