@@ -15,20 +15,22 @@ const TOUCHED: usize = 20;
 /// A scalar measurement's derivative by the states: few of them, by index.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
-    at: [(u8, f64); TOUCHED],
+    states: [u8; TOUCHED],
+    derivatives: [f64; TOUCHED],
     len: usize,
 }
 
 impl Row {
     /// A row that touches nothing.
     pub fn new() -> Row {
-        Row { at: [(0, 0.0); TOUCHED], len: 0 }
+        Row { states: [0; TOUCHED], derivatives: [0.0; TOUCHED], len: 0 }
     }
 
     /// Adds the derivative by a state; states beyond the twentieth are left out, zeros take no room.
     pub fn with(mut self, state: usize, derivative: f64) -> Row {
         if derivative != 0.0 && self.len < TOUCHED {
-            self.at[self.len] = (state as u8, derivative);
+            self.states[self.len] = state as u8;
+            self.derivatives[self.len] = derivative;
             self.len += 1;
         }
         self
@@ -41,12 +43,12 @@ impl Row {
 
     /// The derivative of so many times the same.
     pub fn scaled(mut self, by: f64) -> Row {
-        self.at[..self.len].iter_mut().for_each(|(_, d)| *d *= by);
+        self.derivatives[..self.len].iter_mut().for_each(|d| *d *= by);
         self
     }
 
     fn entries(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        self.at[..self.len].iter().map(|(i, d)| (usize::from(*i), *d))
+        self.states[..self.len].iter().zip(&self.derivatives).map(|(i, d)| (usize::from(*i), *d))
     }
 
     fn dot<const N: usize>(&self, x: &SVector<f64, N>) -> f64 {
@@ -63,6 +65,7 @@ impl Row {
     }
 }
 
+#[inline]
 fn axpy(out: &mut [f64], scale: f64, x: &[f64]) {
     for (o, v) in out.iter_mut().zip(x) {
         *o += scale * v;
@@ -76,7 +79,12 @@ pub(super) struct Transition<const N: usize, const M: usize, const C: usize> {
     pub head: SMatrix<f64, M, C>,
     /// The share that states from `M` on keep.
     pub keep: SVector<f64, N>,
-    /// Where the nominal trajectory leads, less where it is: added to the errors.
+}
+
+/// What a step adds to the errors.
+#[derive(Debug, Clone)]
+pub(super) struct Drift<const N: usize, const M: usize> {
+    /// Where the nominal trajectory leads, less where it is.
     pub drive: SVector<f64, N>,
     /// Covariance that the first `M` states gain.
     pub noise: SMatrix<f64, M, M>,
@@ -84,16 +92,17 @@ pub(super) struct Transition<const N: usize, const M: usize, const C: usize> {
     pub renew: SVector<f64, N>,
 }
 
+impl<const N: usize, const M: usize> Drift<N, M> {
+    /// Nothing.
+    pub fn none() -> Self {
+        Drift { drive: SVector::zeros(), noise: SMatrix::zeros(), renew: SVector::zeros() }
+    }
+}
+
 impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
     /// A transition that changes nothing.
     pub fn still() -> Self {
-        Transition {
-            head: SMatrix::identity(),
-            keep: SVector::repeat(1.0),
-            drive: SVector::zeros(),
-            noise: SMatrix::zeros(),
-            renew: SVector::zeros(),
-        }
+        Transition { head: SMatrix::identity(), keep: SVector::repeat(1.0) }
     }
 
     fn forward(&self, x: &SVector<f64, N>) -> SVector<f64, N> {
@@ -119,56 +128,80 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
     /// `F m Fᵀ` for a symmetric matrix.
     fn forward_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
         // Columns of the symmetric `m` are its rows: `half` is `m Fᵀ`.
-        let mut half = SMatrix::<f64, N, N>::zeros();
+        let mut half = *m;
         for i in 0..M {
-            let mut column = SVector::<f64, N>::zeros();
+            let mut column = [0.0; N];
             for j in 0..C {
-                axpy(column.as_mut_slice(), self.head[(i, j)], m.column(j).as_slice());
+                // Most of a step's derivatives are nothing.
+                if self.head[(i, j)] != 0.0 {
+                    axpy(&mut column, self.head[(i, j)], m.column(j).as_slice());
+                }
             }
-            half.set_column(i, &column);
+            half.column_mut(i).as_mut_slice().copy_from_slice(&column);
         }
         for i in M..N {
-            half.set_column(i, &(m.column(i) * self.keep[i]));
+            if self.keep[i] != 1.0 {
+                half.column_mut(i).as_mut_slice().iter_mut().for_each(|v| *v *= self.keep[i]);
+            }
         }
-        let mut out = SMatrix::<f64, N, N>::zeros();
-        for c in 0..N {
-            let column = half.column(c);
-            let (from, to) = (column.as_slice(), &mut out.column_mut(c));
+        // Rows from `M` on of the first `M` columns are what `half` has; the rest is its mirror.
+        let mut out = half;
+        for c in M..N {
+            for r in 0..M {
+                out[(r, c)] = half[(c, r)] * self.keep[c];
+                out[(c, r)] = out[(r, c)];
+            }
+            for r in M..N {
+                out[(r, c)] *= self.keep[r];
+            }
+        }
+        for c in 0..M {
             let mut top = [0.0; M];
-            for (j, value) in from.iter().enumerate().take(C) {
-                axpy(&mut top, *value, self.head.column(j).as_slice());
+            for j in 0..C {
+                axpy(&mut top, half[(j, c)], self.head.column(j).as_slice());
             }
-            for i in 0..N {
-                to[i] = if i < M { top[i] } else { self.keep[i] * from[i] };
-            }
+            out.column_mut(c).as_mut_slice()[..M].copy_from_slice(&top);
         }
         out
     }
 
     /// `Fᵀ m F` for a symmetric matrix.
     fn back_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
-        let mut half = SMatrix::<f64, N, N>::zeros();
+        let mut half = *m;
         for i in M..N {
-            half.set_column(i, &(m.column(i) * self.keep[i]));
+            if self.keep[i] != 1.0 {
+                half.column_mut(i).as_mut_slice().iter_mut().for_each(|v| *v *= self.keep[i]);
+            }
         }
         for j in 0..C {
-            let mut column = if j < M { SVector::zeros() } else { half.column(j).into_owned() };
-            for i in 0..M {
-                axpy(column.as_mut_slice(), self.head[(i, j)], m.column(i).as_slice());
+            let mut column = [0.0; N];
+            if j >= M {
+                column.copy_from_slice(half.column(j).as_slice());
             }
-            half.set_column(j, &column);
+            for i in 0..M {
+                if self.head[(i, j)] != 0.0 {
+                    axpy(&mut column, self.head[(i, j)], m.column(i).as_slice());
+                }
+            }
+            half.column_mut(j).as_mut_slice().copy_from_slice(&column);
         }
-        let mut out = SMatrix::<f64, N, N>::zeros();
+        let mut out = half;
         for c in 0..N {
-            let column: SVector<f64, N> = half.column(c).into_owned();
-            out.set_column(c, &self.back(&column));
+            let from = half.column(c);
+            for r in M..N {
+                out[(r, c)] = self.keep[r] * from[r];
+            }
+            for r in 0..C {
+                let mixed: f64 = self.head.column(r).as_slice().iter().zip(from.as_slice()).map(|(h, v)| h * v).sum();
+                out[(r, c)] = if r < M { mixed } else { mixed + self.keep[r] * from[r] };
+            }
         }
         out
     }
 }
 
 /// What the filter did with one measurement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Taken<const N: usize> {
     row: Row,
     gain: SVector<f64, N>,
@@ -193,6 +226,10 @@ pub(super) struct Filter<const N: usize, const M: usize, const C: usize> {
     /// Lower triangles of the covariances at the nodes, one after the other.
     packed: Vec<f64>,
     transitions: Vec<Transition<N, M, C>>,
+    /// Whether what the smoother needs is kept.
+    pub remember: bool,
+    /// Log-likelihood of the measurements so far.
+    pub log_likelihood: f64,
 }
 
 impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
@@ -207,6 +244,8 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
             nodes: Vec::with_capacity(nodes),
             packed: Vec::with_capacity(nodes * Self::TRIANGLE),
             transitions: Vec::with_capacity(nodes),
+            remember: true,
+            log_likelihood: 0.0,
         }
     }
 
@@ -218,44 +257,41 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
         let gain = ph / total;
         self.error += gain * innovation;
         for c in 0..N {
-            let scale = -ph[c];
-            axpy(self.covariance.column_mut(c).as_mut_slice(), scale, gain.as_slice());
+            axpy(self.covariance.column_mut(c).as_mut_slice(), -ph[c], gain.as_slice());
+        }
+        self.log_likelihood -= 0.5 * (innovation * innovation / total + libm::log(total));
+        if !self.remember {
+            return;
         }
         self.taken.push(Taken { row: *row, gain, innovation, variance: total });
     }
 
     /// Ends the node: what is known now is kept for the way back.
     pub fn keep(&mut self) {
+        if !self.remember {
+            return;
+        }
         self.nodes.push(Node { error: self.error, taken: self.taken.len() });
         for c in 0..N {
-            self.packed.extend_from_slice(&self.covariance.column(c).as_slice()[c..]);
+            self.packed.extend_from_slice(&self.covariance.as_slice()[c * N + c..(c + 1) * N]);
         }
     }
 
     /// Goes on to the next node.
-    pub fn predict(&mut self, transition: Transition<N, M, C>) {
-        self.error = transition.forward(&self.error) + transition.drive;
-        let mut p = transition.forward_both(&self.covariance);
-        for c in 0..N {
-            for r in 0..N {
-                if c < M && r < M {
-                    p[(r, c)] += transition.noise[(r, c)];
-                }
-            }
-            if c >= M {
-                p[(c, c)] += transition.renew[c];
+    pub fn predict(&mut self, transition: Transition<N, M, C>, drift: &Drift<N, M>) {
+        self.error = transition.forward(&self.error) + drift.drive;
+        self.covariance = transition.forward_both(&self.covariance);
+        for c in 0..M {
+            for r in 0..M {
+                self.covariance[(r, c)] += drift.noise[(r, c)];
             }
         }
-        // Rounding must not pull the halves apart.
-        for c in 0..N {
-            for r in 0..c {
-                let mean = 0.5 * (p[(r, c)] + p[(c, r)]);
-                p[(r, c)] = mean;
-                p[(c, r)] = mean;
-            }
+        for c in M..N {
+            self.covariance[(c, c)] += drift.renew[c];
         }
-        self.covariance = p;
-        self.transitions.push(transition);
+        if self.remember {
+            self.transitions.push(transition);
+        }
     }
 
     /// The covariance after the last measurement.
@@ -339,7 +375,7 @@ fn product<const N: usize>(m: &SMatrix<f64, N, N>, x: &SVector<f64, N>) -> SVect
 }
 
 /// What is called at each node on the way back.
-pub type Look<'a, const N: usize> = &'a mut dyn FnMut(usize, &Known<'_, N>);
+pub(super) type Look<'a, const N: usize> = &'a mut dyn FnMut(usize, &Known<'_, N>);
 
 /// What is known of a node's errors from all measurements.
 pub(super) struct Known<'a, const N: usize> {
@@ -375,10 +411,10 @@ mod tests {
         for (i, sigma) in [1.0, 1.0, 2.0, 1.0, 1.5].into_iter().enumerate() {
             if i > 0 {
                 let dt: f64 = t[i] - t[i - 1];
-                let mut step = Transition::still();
+                let (mut step, mut drift) = (Transition::still(), Drift::none());
                 step.head[(0, 1)] = dt;
-                step.noise = SMatrix::<f64, 2, 2>::new(dt * dt * dt / 3.0, dt * dt / 2.0, dt * dt / 2.0, dt) * 2.0;
-                filter.predict(step);
+                drift.noise = SMatrix::<f64, 2, 2>::new(dt * dt * dt / 3.0, dt * dt / 2.0, dt * dt / 2.0, dt) * 2.0;
+                filter.predict(step, &drift);
             }
             filter.update(&Row::new().with(0, 1.0).with(2, 1.0), z[i], sigma * sigma);
             filter.keep();

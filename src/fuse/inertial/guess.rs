@@ -5,21 +5,17 @@ use nalgebra::{UnitQuaternion, Vector3};
 
 use super::super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis};
 use super::model::{Nav, Shared};
+use super::nodes::Nodes;
 use super::preintegrate::{Readings, exp};
 use super::{Drive, noise::median};
 
 /// Slower than this, m/s, positions tell no course.
 const MOVING_MPS: f64 = 2.0;
 
-/// The trajectory at the times of the nodes (seconds), with each node's fix at or before it.
-pub(super) fn guess(
-    drive: &Drive,
-    times: &[f64],
-    fix_before: &[usize],
-    shared: &Shared,
-    readings: &Readings,
-) -> Option<Vec<Nav>> {
+/// The trajectory at the nodes; `None` where the ego hardly moves.
+pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Readings) -> Option<Vec<Nav>> {
     let fixes = &drive.fixes;
+    let (times, fix_before) = (&nodes.t, &nodes.fix_before);
     let t: Vec<f64> = fixes.iter().map(|f| f.t).collect();
     let axis = |k: usize| {
         let z: Vec<f64> = fixes.iter().map(|f| f.at[k]).collect();

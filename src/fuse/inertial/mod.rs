@@ -7,7 +7,9 @@
 //! GNSS, Inertial, and Multisensor Integrated Navigation Systems*, chapters 14 and 15.
 
 mod guess;
+mod measure;
 mod model;
+mod nodes;
 mod noise;
 mod preintegrate;
 mod readings;
@@ -57,10 +59,10 @@ pub(super) struct Drive {
     /// The antenna and the IMU in the ego frame, metres, where calibrated.
     pub antenna: Option<Vector3<f64>>,
     pub imu_at: Option<Vector3<f64>>,
-    /// Whether the IMU's axes come from the calibration.
-    pub imu_mounted: bool,
     pub imu_clock: ClockPrior,
     pub wheel_clock: ClockPrior,
+    /// Whether the receiver says how good its fixes are.
+    pub sigmas_said: bool,
     /// Latitude (degrees) and height (metres) of the ENU frame's origin.
     pub origin: (f64, f64),
 }

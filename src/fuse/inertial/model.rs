@@ -2,11 +2,11 @@
 
 use nalgebra::{Matrix3, SVector, UnitQuaternion, Vector3};
 
-use super::super::kalman::{Row, Transition};
+use super::super::kalman::{Drift, Row, Transition};
 use super::preintegrate::{Stretch, exp, log};
 
 /// Errors that are estimated.
-pub(super) const N: usize = 28;
+pub(super) const N: usize = 29;
 /// Those of the moving part: position, velocity and attitude, moved by themselves and the two biases.
 pub(super) const M: usize = 9;
 /// States that move others.
@@ -25,7 +25,7 @@ pub(super) const SCALE: usize = 18;
 /// What is to be added to the times of the IMU and of the wheels, seconds.
 pub(super) const TI: usize = 19;
 pub(super) const TW: usize = 20;
-/// Yaw and pitch of the ego's axes against the IMU's mount.
+/// Yaw and pitch of the direction of travel against the IMU's axes as mounted.
 pub(super) const YAW: usize = 21;
 pub(super) const PITCH: usize = 22;
 /// Antenna ahead and to the left of where the calibration has it, metres.
@@ -33,10 +33,12 @@ pub(super) const LEVER: usize = 23;
 /// Drift of the two clocks, microseconds a second.
 pub(super) const DI: usize = 25;
 pub(super) const DW: usize = 26;
-/// The IMU ahead of where the calibration has it in the ego, metres.
+/// By how much the receiver's velocity lags behind its position, seconds.
+pub(super) const LATE: usize = 28;
+/// The ego's origin ahead of the point that does not slide (the rear axle), metres.
 pub(super) const AHEAD: usize = 27;
 
-pub(super) type Step = Transition<N, M, C>;
+pub(super) type Step = (Transition<N, M, C>, Drift<N, M>);
 
 /// The moving part at one node.
 #[derive(Debug, Clone, Copy)]
@@ -66,18 +68,27 @@ pub(super) struct Shared {
     /// Their drift, microseconds a second.
     pub imu_ppm: f64,
     pub wheel_ppm: f64,
-    /// Ego's axes against the body's: about up, about left, radians.
+    /// Direction of travel against the body's axes: about up, about left, radians.
     pub yaw: f64,
     pub pitch: f64,
     /// The antenna from the IMU, body axes, metres.
     pub antenna: Vector3<f64>,
     /// The IMU from the ego's origin, body axes, metres.
     pub imu: Vector3<f64>,
+    /// The ego's origin ahead of the rear axle, metres.
+    pub ahead: f64,
+    /// By how much the receiver's velocity lags behind its position, seconds.
+    pub late_s: f64,
 }
 
 impl Shared {
-    /// `body_r_ego`.
-    pub fn body_r_ego(&self) -> UnitQuaternion<f64> {
+    /// The IMU from the rear axle, body axes, metres.
+    pub fn from_axle(&self) -> Vector3<f64> {
+        self.imu + Vector3::new(self.ahead, 0.0, 0.0)
+    }
+
+    /// From axes along the direction of travel to the body's.
+    pub fn body_r_travel(&self) -> UnitQuaternion<f64> {
         exp(Vector3::new(0.0, self.pitch, self.yaw))
     }
 }
@@ -117,7 +128,8 @@ pub(super) fn gravity(lat_deg: f64, height_m: f64, at: Vector3<f64>) -> Vector3<
 
 /// The step of the errors from one node to the next.
 pub(super) fn step(a: &Nav, b: &Nav, s: &Stretch, g: Vector3<f64>, noise: &Noise) -> Step {
-    let mut out = Step::still();
+    let mut out = Transition::<N, M, C>::still();
+    let mut drift = Drift::<N, M>::none();
     let dt = s.dt;
     let r = a.q.to_rotation_matrix().into_inner();
     let mut put = |i: usize, j: usize, m: Matrix3<f64>| out.head.fixed_view_mut::<3, 3>(i, j).copy_from(&m);
@@ -149,26 +161,26 @@ pub(super) fn step(a: &Nav, b: &Nav, s: &Stretch, g: Vector3<f64>, noise: &Noise
             (Vector3::new(BLIND[3], BLIND[3], about_up), Vector3::new(BLIND[0], BLIND[0], BLIND[1]))
         }
     };
+    let keep = libm::exp(-dt / noise.tau_s);
     for k in 0..3 {
-        out.noise[(T + k, T + k)] = turn[k] * dt;
-        out.noise[(V + k, V + k)] = force[k] * dt;
-        out.noise[(P + k, P + k)] = force[k] * dt * dt * dt / 3.0;
-        out.noise[(P + k, V + k)] = force[k] * dt * dt / 2.0;
-        out.noise[(V + k, P + k)] = force[k] * dt * dt / 2.0;
-        out.renew[BG + k] = noise.gyro_walk * noise.gyro_walk * dt;
-        out.renew[BA + k] = noise.accel_walk * noise.accel_walk * dt;
-        let keep = libm::exp(-dt / noise.tau_s);
+        drift.noise[(T + k, T + k)] = turn[k] * dt;
+        drift.noise[(V + k, V + k)] = force[k] * dt;
+        drift.noise[(P + k, P + k)] = force[k] * dt * dt * dt / 3.0;
+        drift.noise[(P + k, V + k)] = force[k] * dt * dt / 2.0;
+        drift.noise[(V + k, P + k)] = force[k] * dt * dt / 2.0;
+        drift.renew[BG + k] = noise.gyro_walk * noise.gyro_walk * dt;
+        drift.renew[BA + k] = noise.accel_walk * noise.accel_walk * dt;
         out.keep[U + k] = keep;
-        out.renew[U + k] = 1.0 - keep * keep;
+        drift.renew[U + k] = 1.0 - keep * keep;
     }
-    let mut drive = |i: usize, d: Vector3<f64>| out.drive.fixed_rows_mut::<3>(i).copy_from(&d);
+    let mut drive = |i: usize, d: Vector3<f64>| drift.drive.fixed_rows_mut::<3>(i).copy_from(&d);
     drive(P, p - b.p);
     drive(V, v - b.v);
     drive(T, log(&(b.q.inverse() * q)));
     drive(BG, a.bg - b.bg);
     drive(BA, a.ba - b.ba);
-    drive(U, a.u * libm::exp(-dt / noise.tau_s) - b.u);
-    out
+    drive(U, a.u * keep - b.u);
+    (out, drift)
 }
 
 impl Nav {
@@ -185,9 +197,9 @@ impl Nav {
         }
     }
 
-    /// Velocity of the ego's origin in the ego's axes at an angular rate of the body, m/s.
-    pub fn ego_velocity(&self, shared: &Shared, rate: Vector3<f64>) -> Vector3<f64> {
-        shared.body_r_ego().inverse() * (self.q.inverse() * self.v - rate.cross(&shared.imu))
+    /// Velocity of the rear axle in the axes of travel at an angular rate of the body, m/s.
+    pub fn axle_velocity(&self, shared: &Shared, rate: Vector3<f64>) -> Vector3<f64> {
+        shared.body_r_travel().inverse() * (self.q.inverse() * self.v - rate.cross(&shared.from_axle()))
     }
 }
 
@@ -203,7 +215,9 @@ impl Shared {
             yaw: self.yaw + e[YAW],
             pitch: self.pitch + e[PITCH],
             antenna: self.antenna + Vector3::new(e[LEVER], e[LEVER + 1], 0.0),
-            imu: self.imu + Vector3::new(e[AHEAD], 0.0, 0.0),
+            imu: self.imu,
+            ahead: self.ahead + e[AHEAD],
+            late_s: self.late_s + e[LATE],
         }
     }
 }
@@ -255,23 +269,25 @@ impl Moment<'_> {
         let bias = r * skew(shared.antenna);
         let row = Row::new().with3(V, direction);
         let row = row.with3(T, turn.transpose() * direction).with3(BG, bias.transpose() * direction);
+        let change = self.acceleration.dot(&direction);
         Expected {
-            row: self.clocked(row, self.acceleration.dot(&direction)),
-            value: (nav.v + r * swing).dot(&direction),
+            row: self.clocked(row.with(LATE, -change), change),
+            value: (nav.v + r * swing).dot(&direction) - change * shared.late_s,
         }
     }
 
-    /// Velocity of the ego's origin along an axis of the ego: 0 forward, 1 left, 2 up.
-    pub fn ego_velocity(&self, axis: usize) -> Expected {
-        let Moment { nav, shared, r, rate, .. } = self;
+    /// Velocity of the rear axle along an axis of travel: 0 forward, 1 left, 2 up.
+    pub fn axle_velocity(&self, axis: usize) -> Expected {
+        let Moment { nav, shared, r, .. } = self;
+        let rate = Vector3::new(0.0, 0.0, self.rate.z);
         let across = r.transpose() * nav.v;
-        let body = across - rate.cross(&shared.imu);
-        let mount = shared.body_r_ego().to_rotation_matrix().into_inner();
+        let body = across - rate.cross(&shared.from_axle());
+        let mount = shared.body_r_travel().to_rotation_matrix().into_inner();
         // Axis of the ego in the body.
         let axis_b: Vector3<f64> = mount.column(axis).into_owned();
         let row = Row::new().with3(V, r * axis_b);
         let row = row.with3(T, skew(across).transpose() * axis_b);
-        let row = row.with3(BG, -skew(shared.imu).transpose() * axis_b);
+        let row = row.with3(BG, -skew(shared.from_axle()).transpose() * axis_b);
         let ego = mount.transpose() * body;
         // The ego's velocity seen from axes turned on by a small angle.
         let (yaw, pitch) = match axis {
@@ -279,13 +295,14 @@ impl Moment<'_> {
             1 => (-ego.x, 0.0),
             _ => (0.0, ego.x),
         };
-        let ahead = axis_b.dot(&rate.cross(&Vector3::x()));
+        // On its springs the body nods about no fixed point: only turns about up tell where the axle is.
+        let ahead = if axis == 1 { axis_b.dot(&rate.cross(&Vector3::x())) } else { 0.0 };
         Expected { row: row.with(YAW, yaw).with(PITCH, pitch).with(AHEAD, -ahead), value: ego[axis] }
     }
 
     /// What the wheels say `late_s` after the node, on their clock as corrected so far.
     pub fn wheel(&self, late_s: f64) -> Expected {
-        let forward = self.ego_velocity(0);
+        let forward = self.axle_velocity(0);
         let gain = 1.0 + self.shared.scale;
         let speed_up = (self.r.transpose() * self.acceleration).x;
         let speed = forward.value + speed_up * late_s;

@@ -1,7 +1,11 @@
 //! How noisy the sensors are, from their own readings where those tell.
 
-use super::Reading;
-use super::model::Noise;
+use nalgebra::Vector3;
+
+use super::measure::{COURSE_MPS, Problem};
+use super::model::{Nav, Noise, Shared};
+use super::nodes::Sensed;
+use super::{Drive, Reading};
 
 /// Densities of a good consumer IMU: nothing is believed to be better (vibration is rectified, scales are off).
 const GYRO_FLOOR: f64 = 2e-4;
@@ -11,9 +15,112 @@ const GYRO_WALK: f64 = 5e-5;
 const ACCEL_WALK: f64 = 1e-3;
 /// Correlation time of GNSS errors (multipath, atmosphere): 30 to 60 s in the literature.
 const TAU_S: f64 = 45.0;
+/// Receivers take their errors for independent: what is slow of them is a little more than they say.
+const SLOW: f64 = 1.2;
+/// Nodes that the likelihood of the slow error is taken over.
+const LIKELY_NODES: usize = 6000;
+
+/// What is known of the noise so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noises {
+    pub model: Noise,
+    /// White share of a fix's sigma; the rest is slow.
+    pub white: f64,
+    /// Slow error over what the receiver's sigma leaves for it.
+    pub slow: f64,
+    /// One sigma of GNSS velocity per axis at the median fix, m/s.
+    pub velocity_mps: f64,
+    /// One sigma of a node's wheel speed, m/s.
+    pub wheel_mps: f64,
+    /// Sigma of the median fix, metres.
+    pub usual_sigma_m: f64,
+}
+
+impl Noises {
+    /// Before anything is known but the readings themselves.
+    pub fn of(drive: &Drive) -> Noises {
+        Noises {
+            model: of_imu(&drive.imu),
+            white: 0.4,
+            slow: SLOW,
+            velocity_mps: 0.2,
+            wheel_mps: 0.05,
+            usual_sigma_m: median(drive.fixes.iter().map(|f| f.sigma_xy_m).collect()).unwrap_or(1.0),
+        }
+    }
+
+    /// Sigma of the slow error over that of the fix.
+    pub fn slow_share(&self) -> f64 {
+        self.slow * (1.0 - self.white * self.white).max(0.25).sqrt()
+    }
+
+    /// Learns from what a round left over.
+    pub fn learn(&mut self, problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed) {
+        let (mut white, mut velocity, mut wheel) = (Vec::new(), Vec::new(), Vec::new());
+        let mut last = None;
+        for k in 0..problem.nodes.len() {
+            let here = problem.nodes.moment(k, navs, shared, sensed);
+            if let Some(fix) = problem.nodes.fix[k].map(|i| &problem.drive.fixes[i]) {
+                // White is what differs from one fix to the next: the rest is slow, or the model's.
+                let sigma = fix.sigma_xy_m;
+                let off: [f64; 2] =
+                    std::array::from_fn(|a| (fix.at[a] - here.position(a, self.slow_share() * sigma).value) / sigma);
+                if let Some((_, before)) = last.filter(|(t, _): &(f64, [f64; 2])| fix.t - t < 1.5) {
+                    white.extend((0..2).map(|a| (off[a] - before[a]) / std::f64::consts::SQRT_2));
+                }
+                last = Some((fix.t, off));
+                if let Some((speed, course)) = fix.speed_mps.zip(fix.course_rad).filter(|s| s.0 > COURSE_MPS) {
+                    let (sin, cos) = libm::sincos(course);
+                    let usual = (self.usual_sigma_m / sigma).min(2.0);
+                    velocity.push((speed - here.velocity_along(Vector3::new(cos, sin, 0.0)).value) * usual);
+                    velocity.push(-here.velocity_along(Vector3::new(-sin, cos, 0.0)).value * usual);
+                }
+            }
+            if let Some(mean) = sensed.wheel[k].filter(|_| !sensed.still[k]) {
+                wheel.push(mean.speed_mps - here.wheel(mean.late_s).value);
+            }
+        }
+        if let Some(sigma) = robust_sigma(white) {
+            self.white = sigma.clamp(0.01, 0.85);
+        }
+        // Along and across come in turn: each with its own kind.
+        let lasting = longer(&velocity, 2);
+        if let Some(sigma) = robust_sigma(velocity) {
+            self.velocity_mps = (sigma * lasting).clamp(0.03, 1.0);
+        }
+        let lasting = longer(&wheel, 1);
+        if let Some(sigma) = robust_sigma(wheel) {
+            self.wheel_mps = (sigma * lasting).clamp(0.01, 0.5);
+        }
+    }
+
+    /// Finds the scale of the slow error under which the fixes are likeliest: near the receiver's sigmas where it says
+    /// them, free where it does not.
+    pub fn weigh_slow(&mut self, problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed) {
+        const STEP: f64 = 0.5;
+        let spread = if problem.drive.sigmas_said { 0.2 } else { 1.5 };
+        let score = |x: f64| {
+            let noises = Noises { slow: SLOW * libm::exp(x), ..*self };
+            let first = &navs[..navs.len().min(LIKELY_NODES)];
+            problem.run(first, shared, sensed, &noises, false).log_likelihood - 0.5 * (x / spread) * (x / spread)
+        };
+        let (mut x, mut best) = (0.0, score(0.0));
+        let mut beside = [score(-STEP), score(STEP)];
+        // Up to the top of a smooth hill, then to that of the parabola through three points.
+        while x > -4.0 && beside[0] > best {
+            (x, beside, best) = (x - STEP, [score(x - 2.0 * STEP), best], beside[0]);
+        }
+        while x < 2.0 && beside[1] > best {
+            (x, beside, best) = (x + STEP, [best, score(x + 2.0 * STEP)], beside[1]);
+        }
+        let bend = beside[0] + beside[1] - 2.0 * best;
+        let top = if bend < 0.0 { 0.5 * STEP * (beside[0] - beside[1]) / bend } else { 0.0 };
+        self.slow = SLOW * libm::exp(x + top.clamp(-STEP, STEP));
+    }
+}
 
 /// The noise of an IMU: white noise from second differences, which motion hardly enters.
-pub(super) fn of_imu(readings: &[Reading]) -> Noise {
+fn of_imu(readings: &[Reading]) -> Noise {
     let period = median(readings.windows(2).map(|w| w[1].t - w[0].t).collect()).unwrap_or(0.01);
     let white = |of: &dyn Fn(&Reading) -> f64| {
         let second: Vec<f64> =
@@ -30,6 +137,15 @@ pub(super) fn of_imu(readings: &[Reading]) -> Noise {
     }
 }
 
+/// By how much a sigma grows since neighbouring residuals (`apart` places on) are alike: as if each had been counted as
+/// often as it lasts.
+fn longer(residuals: &[f64], apart: usize) -> f64 {
+    let square: f64 = residuals.iter().map(|r| r * r).sum();
+    let both: f64 = residuals.iter().zip(residuals.iter().skip(apart)).map(|(a, b)| a * b).sum();
+    let alike = (both / square.max(1e-12)).clamp(0.0, 0.95);
+    ((1.0 + alike) / (1.0 - alike)).sqrt()
+}
+
 /// The middle value; `None` of nothing. Not-numbers go to the end.
 pub(in crate::fuse) fn median(mut values: Vec<f64>) -> Option<f64> {
     let middle = values.len() / 2;
@@ -40,7 +156,7 @@ pub(in crate::fuse) fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// One sigma of residuals that are mostly normal, by their median; `None` of fewer than 20.
-pub(super) fn robust_sigma(residuals: Vec<f64>) -> Option<f64> {
+fn robust_sigma(residuals: Vec<f64>) -> Option<f64> {
     if residuals.len() < 20 {
         return None;
     }

@@ -37,9 +37,13 @@ pub(super) struct Stretch {
 /// The rotation by a rotation vector, through `libm`.
 pub(in crate::fuse) fn exp(v: Vector3<f64>) -> UnitQuaternion<f64> {
     let half = 0.5 * v.norm();
-    // sin(x)/x to rounding where x is small.
-    let (w, scale) = match half < 1e-4 {
-        true => (1.0 - 0.5 * half * half, 0.5 * (1.0 - half * half / 6.0)),
+    // The series to rounding where the angle is small, as between two readings.
+    let square = half * half;
+    let (w, scale) = match half < 0.02 {
+        true => (
+            1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0)),
+            0.5 * (1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0))),
+        ),
         false => (libm::cos(half), 0.5 * libm::sin(half) / half),
     };
     UnitQuaternion::new_normalize(Quaternion::new(w, v.x * scale, v.y * scale, v.z * scale))

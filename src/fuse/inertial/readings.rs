@@ -76,9 +76,9 @@ pub(in crate::fuse) fn drive(
         wheel,
         antenna: mount("gnss").map(|m| m.translation),
         imu_at: imu_mount.map(|m| m.translation),
-        imu_mounted: imu_mount.is_some(),
         imu_clock: prior(imu_lag),
         wheel_clock: prior(wheel_lag),
+        sigmas_said: recording.gnss.iter().any(|f| f.sigma_xy_m.is_some()),
         origin: (frame.origin().lat_deg, frame.origin().height_m),
     })
 }

@@ -1,0 +1,137 @@
+//! The moments that the trajectory is solved at, and what the sensors say there.
+
+use nalgebra::Vector3;
+
+use super::Drive;
+use super::model::{Moment, Nav, Shared};
+use super::noise::median;
+use super::preintegrate::{Reading, Readings, Stretch};
+
+/// Nodes lie no farther apart than this, nanoseconds.
+const STEP_NS: i64 = 100_000_000;
+/// Readings of wheels that are averaged for a node: those within this of it, seconds.
+const WHEEL_HALF_S: f64 = 0.05;
+/// All wheel speeds within this of a node are below the next number where the ego stands.
+const STILL_HALF_S: f64 = 0.25;
+const STILL_MPS: f64 = 0.03;
+
+/// The nodes: at all fixes, and between them where they lie far apart.
+pub(super) struct Nodes {
+    pub t_ns: Vec<i64>,
+    /// Seconds since the first.
+    pub t: Vec<f64>,
+    /// The fix at the node, and the last at or before it.
+    pub fix: Vec<Option<usize>>,
+    pub fix_before: Vec<usize>,
+}
+
+/// Wheel speed at a node: mean, and how much later than the node it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WheelMean {
+    pub speed_mps: f64,
+    pub late_s: f64,
+}
+
+/// A round's view of the sensors, on the clocks as known so far.
+pub(super) struct Sensed {
+    pub stretches: Vec<Stretch>,
+    pub wheel: Vec<Option<WheelMean>>,
+    pub still: Vec<bool>,
+}
+
+impl Nodes {
+    pub fn of(drive: &Drive) -> Nodes {
+        let mut out = Nodes { t_ns: Vec::new(), t: Vec::new(), fix: Vec::new(), fix_before: Vec::new() };
+        let start = drive.fixes[0].t_ns;
+        for (i, fix) in drive.fixes.iter().enumerate() {
+            let mut push = |t_ns: i64, at: Option<usize>, before: usize| {
+                out.t_ns.push(t_ns);
+                out.t.push((t_ns - start) as f64 / 1e9);
+                out.fix.push(at);
+                out.fix_before.push(before);
+            };
+            if let Some(before) = i.checked_sub(1).map(|b| &drive.fixes[b]) {
+                let span = fix.t_ns - before.t_ns;
+                let parts = ((span + STEP_NS - 1) / STEP_NS).clamp(1, 1200);
+                for k in 1..parts {
+                    push(before.t_ns + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64, None, i - 1);
+                }
+            }
+            push(fix.t_ns, Some(i), i);
+        }
+        out
+    }
+
+    pub fn len(&self) -> usize {
+        self.t.len()
+    }
+
+    /// The middle of the drive, seconds.
+    pub fn middle(&self) -> f64 {
+        0.5 * self.t[self.t.len() - 1]
+    }
+
+    /// What the sensors say at and between the nodes.
+    pub fn sense(&self, drive: &Drive, navs: &[Nav], shared: &Shared, gap_s: f64) -> Sensed {
+        let middle = self.middle();
+        let imu = on_clock(&drive.imu, shared.imu_s, shared.imu_ppm, middle);
+        let readings = Readings::new(&imu, gap_s);
+        let stretches =
+            self.t.windows(2).zip(navs).map(|(t, nav)| readings.between(t[0], t[1], nav.bg, nav.ba)).collect();
+        let late = |t: f64| t + shared.wheel_s + shared.wheel_ppm * 1e-6 * (t - middle);
+        let wheel: Vec<(f64, f64)> = drive.wheel.iter().map(|(t, v)| (late(*t), *v)).collect();
+        let within = |t: f64, half: f64| {
+            let from = wheel.partition_point(|w| w.0 < t - half);
+            &wheel[from..from + wheel[from..].partition_point(|w| w.0 < t + half)]
+        };
+        let mean = |t: f64| {
+            let near = within(t, WHEEL_HALF_S);
+            let n = near.len() as f64;
+            (!near.is_empty()).then(|| WheelMean {
+                speed_mps: near.iter().map(|w| w.1).sum::<f64>() / n,
+                late_s: near.iter().map(|w| w.0 - t).sum::<f64>() / n,
+            })
+        };
+        let still = |t: f64| {
+            let near = within(t, STILL_HALF_S);
+            near.len() >= 3 && near.iter().all(|w| w.1.abs() < STILL_MPS)
+        };
+        Sensed {
+            stretches,
+            wheel: self.t.iter().map(|t| mean(*t)).collect(),
+            still: self.t.iter().map(|t| still(*t)).collect(),
+        }
+    }
+
+    /// The state at a node with its motion.
+    pub fn moment<'a>(&self, k: usize, navs: &'a [Nav], shared: &'a Shared, sensed: &Sensed) -> Moment<'a> {
+        let (a, b) = (k.saturating_sub(1), (k + 1).min(navs.len() - 1));
+        let span = self.t[b] - self.t[a];
+        let acceleration = if span > 0.0 { (navs[b].v - navs[a].v) / span } else { Vector3::zeros() };
+        let around = [k.checked_sub(1).map(|i| &sensed.stretches[i]), sensed.stretches.get(k)];
+        let (mut rate, mut known) = (Vector3::zeros(), 0.0);
+        for stretch in around.into_iter().flatten().filter(|s| s.covered) {
+            rate += stretch.rate;
+            known += 1.0;
+        }
+        Moment {
+            nav: &navs[k],
+            shared,
+            r: navs[k].q.to_rotation_matrix().into_inner(),
+            rate: rate / f64::max(known, 1.0),
+            acceleration,
+            since_middle_s: self.t[k] - self.middle(),
+        }
+    }
+}
+
+/// Neighbouring readings farther apart than this have a gap between them, seconds.
+pub(super) fn gap_s(imu: &[Reading]) -> f64 {
+    let period = median(imu.windows(2).map(|w| w[1].t - w[0].t).collect()).unwrap_or(0.01);
+    (5.0 * period).clamp(0.05, 0.25)
+}
+
+/// The readings on the reference clock.
+pub(super) fn on_clock(imu: &[Reading], offset_s: f64, ppm: f64, middle: f64) -> Vec<Reading> {
+    imu.iter().map(|r| Reading { t: r.t + offset_s + ppm * 1e-6 * (r.t - middle), ..*r }).collect()
+}
