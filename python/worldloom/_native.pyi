@@ -616,6 +616,56 @@ class Sample:
     def references(self) -> list[Reference]:
         """Street view of the same place from other recordings."""
 
+    def warp(
+        self, channel: str, size: tuple[int, int] | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+        """Warp the geometric reference of a camera by its depth into the camera's picture at each tick.
+
+        Parameters
+        ----------
+        channel
+            The target camera.
+        size
+            Height and width to warp to; those of the pictures where it is ``None``.
+
+        Returns
+        -------
+        Colours, shape (T, H, W, 3), uint8, and a mask, shape (T, H, W), uint8: 255 where the reference saw what is
+        there, 0 in holes, and at ticks without a picture. ``None`` where the camera has no geometric reference.
+
+        Raises
+        ------
+        ConfigError
+            For a size of no pixels or too many.
+        UnsupportedError
+            Where the reference has no depth or no calibration.
+        DamagedError
+            Where a table or a picture cannot be read.
+        """
+
+    def rays(self, channel: str, grid: tuple[int, int]) -> NDArray[np.float32] | None:
+        """Plücker rays of a camera at each tick: unit direction d and moment o × d in metres.
+
+        Parameters
+        ----------
+        channel
+            The camera.
+        grid
+            Rows and columns of cells that the picture is divided into; each has the ray through its middle.
+
+        Returns
+        -------
+        Shape (T, 6, h, w), float32, in the frame of the camera (right, down, forward) at the first tick with a picture;
+        0 where there is no ray and at ticks without a picture. ``None`` where the camera has no calibration or poses.
+
+        Raises
+        ------
+        ConfigError
+            For a grid of no cells or too many.
+        DamagedError
+            Where a table cannot be read.
+        """
+
     @property
     def bev_layers(self) -> list[str]:
         """Layers of `bev`, in the order of its channels."""

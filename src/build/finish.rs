@@ -11,12 +11,13 @@ use crate::show::{BuildFacts, report};
 use super::card::card;
 use super::maps::MapFacts;
 use super::plan::{Plan, label};
+use super::references::ReferenceFacts;
 use super::run::{Built, UnitFacts};
 use super::segment::SegmentFacts;
 use super::{CODE_VERSION, Loaded};
 
 /// The tables whose rows a build counts for its user.
-const TABLES: [&str; 4] = ["samples", "frames", "poses", "recordings"];
+const TABLES: [&str; 5] = ["samples", "frames", "poses", "recordings", "references"];
 
 /// What a manifest counts, of the tables that a build tells its user of.
 pub(super) fn told(counts: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
@@ -38,11 +39,19 @@ pub struct Whole {
 /// # Errors
 ///
 /// Where a receipt does not fit or a file cannot be written.
-pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, units: &[Receipt]) -> Result<Built> {
+pub fn finish(
+    loaded: &Loaded,
+    plan: &Plan,
+    staging: &Staging,
+    maps: &Receipt,
+    units: &[Receipt],
+    references: &[Receipt],
+) -> Result<Built> {
     let data = staging.data();
     let map_facts: MapFacts = maps.facts()?;
+    let receipts = std::iter::once(maps).chain(units).chain(references);
     let mut files: BTreeMap<String, StagedFile> =
-        maps.outputs.iter().chain(units.iter().flat_map(|u| &u.outputs)).map(|f| (f.path.clone(), f.clone())).collect();
+        receipts.flat_map(|r| &r.outputs).map(|f| (f.path.clone(), f.clone())).collect();
     staging.sweep(&files)?;
 
     let mut counts: BTreeMap<String, u64> =
@@ -60,12 +69,22 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
         quarantine.merge(facts.segments.quarantine.clone());
         segments.merge(facts.segments);
     }
+    let mut notes = map_facts.notes.clone();
+    if !references.is_empty() {
+        let mut all = ReferenceFacts::default();
+        for receipt in references {
+            all.merge(receipt.facts()?);
+        }
+        counts.insert("references".to_string(), all.rows);
+        notes.extend(all.notes());
+        quarantine.merge(all.quarantine);
+    }
     let whole = Whole { counts, segments, quarantine };
     let facts = BuildFacts {
         quarantine: &whole.quarantine,
         empty_ticks: &whole.segments.empty_ticks,
         dropped_windows: &whole.segments.dropped_windows,
-        notes: &map_facts.notes,
+        notes: &notes,
     };
 
     let mut manifest = Manifest {
@@ -95,12 +114,27 @@ pub fn finish(loaded: &Loaded, plan: &Plan, staging: &Staging, maps: &Receipt, u
     });
     Ok(Built {
         committed: true,
-        units_done: units.len() + 1,
+        units_done: units.len() + references.len() + 1,
         units_waiting: 0,
         counts: told(manifest.counts),
         left_out: whole.quarantine.total(),
         quarantine: lines.collect(),
         dropped_windows: whole.segments.dropped_windows.clone(),
+    })
+}
+
+/// A manifest for reading what is built so far: with the config, without files.
+pub(super) fn unfinished_manifest(loaded: &Loaded) -> Result<Manifest> {
+    Ok(Manifest {
+        format_version: FORMAT_VERSION,
+        name: loaded.config.dataset.name.clone(),
+        code_version: CODE_VERSION.to_string(),
+        config: stored_config(loaded)?,
+        sources: Vec::new(),
+        counts: BTreeMap::new(),
+        extent: None,
+        times: None,
+        files: Vec::new(),
     })
 }
 

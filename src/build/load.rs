@@ -182,8 +182,21 @@ impl Loaded {
         if let Some(task) = s.text.tasks.iter().find(|t| !["caption", "route", "spatial_qa"].contains(&t.as_str())) {
             return fail("tasks", &format!("no text task `{task}`: caption, route, spatial_qa"));
         }
-        if s.references.is_some() {
-            return fail("references", "references to other dates are not made by this version: leave the table out");
+        if let Some(r) = &s.references {
+            let table = if own.is_some() { "recording.sample.references" } else { "sample.references" };
+            let wrong = |key: &str, reason: &str| Err(self.error(table, nth, key, reason));
+            if r.count == 0 && !r.lookahead {
+                return wrong("count", "a window gets at least one reference: leave the table out for none");
+            }
+            if !at_least_0(r.min_days) {
+                return wrong("min_days", "min_days is 0 or more");
+            }
+            if !positive(r.max_distance_m) || r.max_distance_m > 1000.0 {
+                return wrong("max_distance_m", "max_distance_m is more than 0 m, and 1000 m at most");
+            }
+            if !(0.0..=1.0).contains(&r.min_overlap) {
+                return wrong("min_overlap", "min_overlap is a share from 0 to 1");
+            }
         }
         Ok(())
     }

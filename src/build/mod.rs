@@ -12,6 +12,7 @@ mod match_files;
 mod media;
 mod plan;
 mod progress;
+mod references;
 mod run;
 pub mod schemas;
 mod segment;

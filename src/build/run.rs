@@ -10,17 +10,20 @@ use serde_json::json;
 use crate::dataset::manifest::{FORMAT_VERSION, MANIFEST, Manifest, SourceEntry};
 use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
-use crate::dataset::tables::{write_frames, write_poses, write_recordings, write_samples, write_sources};
+use crate::dataset::tables::{
+    write_frames, write_poses, write_recordings, write_references, write_samples, write_sources,
+};
 use crate::dataset::unit::{Hold, Receipt, Staging, finish_interrupted_commit, hash_file, is_taken};
 use crate::error::{ErrorKind, Quarantine, Result};
 use crate::privacy::read_zones;
 use crate::record::SourceFile;
 use crate::render::MapIndex;
 
-use super::finish::{finish, stored_config, told};
+use super::finish::{finish, stored_config, told, unfinished_manifest};
 use super::hash::hash_sources;
 use super::maps::{MapFacts, build_maps, road_graph};
 use super::plan::{Plan, PlannedUnit, open_source, sample_config};
+use super::references::Grounding;
 use super::segment::{Rows, SegmentFacts, Shared, Terms, build_segment};
 use super::{CODE_VERSION, Loaded, Progress, check_stop};
 
@@ -130,11 +133,12 @@ fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &
         return Ok(Built { units_waiting: plan.units.len(), ..Built::default() });
     };
     let units = work.phase_1(&maps, options.units)?;
+    let references = work.phase_2(&maps, options.units)?.unwrap_or_default();
     if options.units.is_some() {
-        return Ok(Built { units_done: units.len(), ..Built::default() });
+        return Ok(Built { units_done: units.len() + references.len(), ..Built::default() });
     }
     progress.phase("finishing", 1);
-    let built = finish(loaded, &plan, &staging, &maps, &units)?;
+    let built = finish(loaded, &plan, &staging, &maps, &units, &references)?;
     check_stop(stop)?;
     staging.commit(options.overwrite)?;
     Ok(built)
@@ -178,13 +182,7 @@ impl Work<'_> {
             if units.is_some_and(|(i, n)| number % n != i) {
                 continue;
             }
-            let sources = &self.plan.sources[unit.first..unit.end];
-            let files: Vec<&SourceFile> = sources.iter().flat_map(|s| &s.files).collect();
-            let segments: Vec<_> = sources
-                .iter()
-                .map(|s| (s.entry, &s.label, s.segments.iter().map(|g| &g.id).collect::<Vec<_>>()))
-                .collect();
-            let inputs = self.inputs(&json!([config, segments, maps.outputs, self.zones_hash()?]), &files)?;
+            let inputs = self.unit_inputs(unit, maps)?;
             match self.staging.receipt(&unit.name, &inputs)? {
                 Some(receipt) => receipts.push((number, receipt)),
                 None => todo.push((number, unit, inputs)),
@@ -299,6 +297,61 @@ impl Work<'_> {
         let counts = counts.into_iter().map(|(table, n)| (table.to_string(), n as u64)).collect();
         let facts = UnitFacts { counts, sources, segments: rows.facts };
         self.staging.finish(&unit.name, inputs, &paths, &facts)
+    }
+
+    /// Phase 2: the receipts of the references of each unit, in plan order; `None` where the config asks for none, or
+    /// where units of phase 1 are still to be done by others.
+    fn phase_2(&self, maps: &Receipt, units: Option<(usize, usize)>) -> Result<Option<Vec<Receipt>>> {
+        let wanted = |entry| sample_config(self.loaded, entry).references.is_some();
+        if !(0..self.loaded.config.recording.len()).any(wanted) {
+            return Ok(None);
+        }
+        let mut tables = Vec::new();
+        for unit in &self.plan.units {
+            let Some(receipt) = self.staging.receipt(&unit.name, &self.unit_inputs(unit, maps)?)? else {
+                return Ok(None);
+            };
+            tables.extend(receipt.outputs);
+        }
+        let data = self.staging.data();
+        let folder = data.join("references");
+        std::fs::create_dir_all(&folder).map_err(|e| ErrorKind::io("create folder", e).in_file(&folder))?;
+        self.progress.phase("choosing references", self.plan.units.len() as u64);
+        let mut grounding = None;
+        let mut receipts = Vec::new();
+        for (number, unit) in self.plan.units.iter().enumerate() {
+            check_stop(self.stop)?;
+            if units.is_some_and(|(i, n)| number % n != i) {
+                continue;
+            }
+            let sources = &self.plan.sources[unit.first..unit.end];
+            let ids: Vec<&str> = sources.iter().flat_map(|s| &s.segments).map(|g| g.id.as_str()).collect();
+            let inputs = self.inputs(&json!([self.loaded.config, ids, tables]), &[])?;
+            let name = format!("references-{}", unit.name);
+            if let Some(receipt) = self.staging.receipt(&name, &inputs)? {
+                receipts.push(receipt);
+                continue;
+            }
+            if grounding.is_none() {
+                grounding = Some(Grounding::new(self.loaded, &data, unfinished_manifest(self.loaded)?)?);
+            }
+            let Some(grounding) = &grounding else { continue };
+            let (rows, facts) = grounding.unit(&ids, self.stop)?;
+            let path = folder.join(format!("{}.parquet", unit.name));
+            write_references(&path, &rows)?;
+            receipts.push(self.staging.finish(&name, &inputs, &[path], &facts)?);
+            self.progress.advance(1);
+        }
+        Ok(Some(receipts))
+    }
+
+    /// Hash of everything that a unit of phase 1 depends on.
+    fn unit_inputs(&self, unit: &PlannedUnit, maps: &Receipt) -> Result<String> {
+        let sources = &self.plan.sources[unit.first..unit.end];
+        let files: Vec<&SourceFile> = sources.iter().flat_map(|s| &s.files).collect();
+        let segments: Vec<_> =
+            sources.iter().map(|s| (s.entry, &s.label, s.segments.iter().map(|g| &g.id).collect::<Vec<_>>())).collect();
+        self.inputs(&json!([self.loaded.config, segments, maps.outputs, self.zones_hash()?]), &files)
     }
 
     /// Hash of everything that a unit's outputs depend on: code, config, and the files it reads.

@@ -10,6 +10,7 @@ mod excerpt;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod geoparquet;
+pub mod ground;
 pub mod histogram;
 pub mod lineage;
 mod lookup;
@@ -30,6 +31,7 @@ pub mod validate;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
+pub use ground::{Posed, WindowWarp};
 pub use query::Query;
 pub use reader::{Dataset, Media, read_map};
 pub use scene::IMAGERY;

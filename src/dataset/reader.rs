@@ -19,7 +19,7 @@ use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
 use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
-use crate::render::{Imagery, MapIndex};
+use crate::render::{Imagery, MapIndex, SourceRays};
 use crate::sample::{SampleConfig, SampleRow};
 
 /// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
@@ -41,6 +41,8 @@ pub struct Dataset {
     pub(super) imagery: Late<Option<Imagery>>,
     shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
+    /// Rays of cameras, by recording and channel.
+    pub(super) rays: Mutex<BTreeMap<(String, String), Arc<SourceRays>>>,
 }
 
 impl Dataset {
@@ -50,10 +52,18 @@ impl Dataset {
     ///
     /// Those of [`Manifest::read`]; [`ErrorKind::Damaged`] naming the file of `samples/` that cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Dataset> {
-        let dir = dir.as_ref().to_path_buf();
-        let manifest = Manifest::read(&dir)?;
-        let samples = load(&dir, "samples", tables::samples_table(&[]))?;
-        Ok(Dataset::assemble(dir, manifest, samples, Late::default()))
+        let manifest = Manifest::read(dir.as_ref())?;
+        Dataset::of_folder(dir.as_ref(), manifest)
+    }
+
+    /// The data set at `dir` with a manifest that is not there yet: one that is being built.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] naming the file of `samples/` that cannot be read.
+    pub fn of_folder(dir: &Path, manifest: Manifest) -> Result<Dataset> {
+        let samples = load(dir, "samples", tables::samples_table(&[]))?;
+        Ok(Dataset::assemble(dir.to_path_buf(), manifest, samples, Late::default()))
     }
 
     /// A data set of tables that are in memory, the others and the media in `dir`.
@@ -78,6 +88,7 @@ impl Dataset {
             imagery: Late::default(),
             shards: Mutex::default(),
             tracks: Mutex::default(),
+            rays: Mutex::default(),
         }
     }
 

@@ -3,11 +3,11 @@
 use ndarray::Array3;
 
 use super::Dataset;
+use super::ground::Posed;
 use super::rows::FrameRow;
-use crate::coord::{Camera, Pose};
+use crate::coord::Pose;
 use crate::error::{ErrorKind, Result};
 use crate::fuse::{State, Track};
-use crate::record::Modality;
 use crate::render::{BevGrid, Imagery, ViewLine, bev, map_view};
 use crate::sample::SampleRow;
 use crate::source::map::pmtiles::Archive;
@@ -73,16 +73,7 @@ impl Dataset {
     /// As [`track`](Dataset::track), [`sample_config`](Dataset::sample_config) and [`map_index`](Dataset::map_index);
     /// [`ErrorKind::Damaged`] for a calibration that is no camera.
     pub fn map_view(&self, frame: &FrameRow) -> Result<Option<Vec<ViewLine<'_>>>> {
-        let sensors = &self.recording(&frame.recording_id)?.sensors;
-        let sensor = sensors.iter().find(|s| s.channel == frame.channel && s.modality == Some(Modality::Camera));
-        let (Some(intrinsics), Some(pose)) = (sensor.and_then(|s| s.camera.as_ref()), frame.pose) else {
-            return Ok(None);
-        };
-        let damaged = |reason: String| ErrorKind::Damaged(reason).in_file(self.dir());
-        let camera = Camera::new(intrinsics).map_err(|e| damaged(format!("camera `{}`: {e}", frame.channel)))?;
-        let [x, y, z, q @ ..] = pose;
-        let world_se3_camera = Pose::from_wxyz([x, y, z], q)
-            .ok_or_else(|| damaged(format!("the pose of frame `{}` is none", frame.frame_id)))?;
+        let Some(Posed { camera, world_se3_camera }) = self.posed(frame)? else { return Ok(None) };
         let track = self.track(&frame.recording_id)?;
         let state = match frame.t_ns.filter(|_| track.timed) {
             Some(t_ns) => track.at_time(t_ns),

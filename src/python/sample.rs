@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArray3, PyArray4};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -182,6 +182,70 @@ impl Sample {
     fn references(&self, py: Python<'_>) -> PyResult<Vec<Reference>> {
         let rows = py.detach(|| self.data.references(&self.row.sample_id))?;
         Ok(rows.into_iter().map(|row| Reference::new(Arc::clone(&self.data), row)).collect())
+    }
+
+    /// Warp the geometric reference of a camera by its depth into the camera's picture at each tick.
+    ///
+    /// Parameters
+    /// ----------
+    /// channel
+    ///     The target camera.
+    /// size
+    ///     Height and width to warp to; those of the pictures where it is ``None``.
+    ///
+    /// Returns
+    /// -------
+    /// Colours, shape (T, H, W, 3), uint8, and a mask, shape (T, H, W), uint8: 255 where the reference saw what is
+    /// there, 0 in holes, and at ticks without a picture. ``None`` where the camera has no geometric reference.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     For a size of no pixels or too many.
+    /// UnsupportedError
+    ///     Where the reference has no depth or no calibration.
+    /// DamagedError
+    ///     Where a table or a picture cannot be read.
+    #[pyo3(signature = (channel, size=None))]
+    #[allow(clippy::type_complexity)]
+    fn warp<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &str,
+        size: Option<[u32; 2]>,
+    ) -> PyResult<Option<(Bound<'py, PyArray4<u8>>, Bound<'py, PyArray3<u8>>)>> {
+        let size = size.map(|[height, width]| [width, height]);
+        let warp = py.detach(|| self.data.warp(&self.row, channel, size))?;
+        Ok(warp.map(|warp| (warp.rgb.into_pyarray(py), warp.seen.into_pyarray(py))))
+    }
+
+    /// Plücker rays of a camera at each tick: unit direction d and moment o × d in metres.
+    ///
+    /// Parameters
+    /// ----------
+    /// channel
+    ///     The camera.
+    /// grid
+    ///     Rows and columns of cells that the picture is divided into; each has the ray through its middle.
+    ///
+    /// Returns
+    /// -------
+    /// Shape (T, 6, h, w), float32, in the frame of the camera (right, down, forward) at the first tick with a picture;
+    /// 0 where there is no ray and at ticks without a picture. ``None`` where the camera has no calibration or poses.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     For a grid of no cells or too many.
+    /// DamagedError
+    ///     Where a table cannot be read.
+    fn rays<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &str,
+        grid: [usize; 2],
+    ) -> PyResult<Option<Bound<'py, PyArray4<f32>>>> {
+        Ok(py.detach(|| self.data.rays(&self.row, channel, grid))?.map(|rays| rays.into_pyarray(py)))
     }
 
     /// Layers of `bev`, in the order of its channels.

@@ -5,6 +5,7 @@ mod caption;
 mod channels;
 mod config;
 mod grid;
+pub mod references;
 mod row;
 mod window;
 
