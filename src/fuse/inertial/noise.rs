@@ -94,20 +94,21 @@ impl Noises {
         }
     }
 
-    /// Finds the scale of the slow error under which the fixes are likeliest: near the receiver's sigmas where it says
-    /// them, free where it does not.
+    /// Finds the scale of the slow error under which the fixes of a receiver that says nothing of itself are likeliest.
+    /// What it changes by is seen, what it stays at is not: it is never taken to be small.
     pub fn weigh_slow(&mut self, problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed) {
         const STEP: f64 = 0.5;
-        let spread = if problem.drive.sigmas_said { 0.2 } else { 1.5 };
+        const SPREAD: f64 = 1.0;
+        const LEAST: f64 = -1.6;
         let score = |x: f64| {
             let noises = Noises { slow: SLOW * libm::exp(x), ..*self };
             let first = &navs[..navs.len().min(LIKELY_NODES)];
-            problem.run(first, shared, sensed, &noises, false).log_likelihood - 0.5 * (x / spread) * (x / spread)
+            problem.run(first, shared, sensed, &noises, false).log_likelihood - 0.5 * (x / SPREAD) * (x / SPREAD)
         };
         let (mut x, mut best) = (0.0, score(0.0));
         let mut beside = [score(-STEP), score(STEP)];
         // Up to the top of a smooth hill, then to that of the parabola through three points.
-        while x > -4.0 && beside[0] > best {
+        while x > LEAST && beside[0] > best {
             (x, beside, best) = (x - STEP, [score(x - 2.0 * STEP), best], beside[0]);
         }
         while x < 2.0 && beside[1] > best {
@@ -115,7 +116,7 @@ impl Noises {
         }
         let bend = beside[0] + beside[1] - 2.0 * best;
         let top = if bend < 0.0 { 0.5 * STEP * (beside[0] - beside[1]) / bend } else { 0.0 };
-        self.slow = SLOW * libm::exp(x + top.clamp(-STEP, STEP));
+        self.slow = SLOW * libm::exp((x + top.clamp(-STEP, STEP)).max(LEAST));
     }
 }
 

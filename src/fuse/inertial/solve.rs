@@ -78,7 +78,7 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             });
         }
         if round <= LEARNING {
-            if round == 2 {
+            if round == 2 && !drive.sigmas_said {
                 noises.weigh_slow(&problem, &navs, &shared, &sensed);
             }
             noises.learn(&problem, &navs, &shared, &sensed);
