@@ -226,8 +226,8 @@ pub(super) struct Filter<const N: usize, const M: usize, const C: usize> {
     /// Lower triangles of the covariances at the nodes, one after the other.
     packed: Vec<f64>,
     transitions: Vec<Transition<N, M, C>>,
-    /// Whether what the smoother needs is kept.
-    pub remember: bool,
+    /// Whether what the smoother needs is kept; else the likelihood is.
+    remember: bool,
     /// Log-likelihood of the measurements so far.
     pub log_likelihood: f64,
 }
@@ -235,18 +235,29 @@ pub(super) struct Filter<const N: usize, const M: usize, const C: usize> {
 impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
     const TRIANGLE: usize = N * (N + 1) / 2;
 
-    /// A filter before its first node.
-    pub fn new(error: SVector<f64, N>, variances: SVector<f64, N>, nodes: usize) -> Self {
+    /// A filter before its first node, with room for so many of them.
+    pub fn new(nodes: usize) -> Self {
         Filter {
-            error,
-            covariance: SMatrix::from_diagonal(&variances),
+            error: SVector::zeros(),
+            covariance: SMatrix::zeros(),
             taken: Vec::with_capacity(nodes * 8),
             nodes: Vec::with_capacity(nodes),
             packed: Vec::with_capacity(nodes * Self::TRIANGLE),
             transitions: Vec::with_capacity(nodes),
-            remember: true,
+            remember: nodes > 0,
             log_likelihood: 0.0,
         }
+    }
+
+    /// Starts over with what is known beforehand; the memory stays.
+    pub fn start(&mut self, error: SVector<f64, N>, variances: &SVector<f64, N>) {
+        self.error = error;
+        self.covariance = SMatrix::from_diagonal(variances);
+        self.taken.clear();
+        self.nodes.clear();
+        self.packed.clear();
+        self.transitions.clear();
+        self.log_likelihood = 0.0;
     }
 
     /// Takes in a measured difference `z` with its variance.
@@ -259,8 +270,8 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
         for c in 0..N {
             axpy(self.covariance.column_mut(c).as_mut_slice(), -ph[c], gain.as_slice());
         }
-        self.log_likelihood -= 0.5 * (innovation * innovation / total + libm::log(total));
         if !self.remember {
+            self.log_likelihood -= 0.5 * (innovation * innovation / total + libm::log(total));
             return;
         }
         self.taken.push(Taken { row: *row, gain, innovation, variance: total });
@@ -407,7 +418,8 @@ mod tests {
             (69.515897233, 13.644353914, 2.160201390, 2.460916534),
         ];
         let (t, z) = ([0.0, 1.0, 2.0, 2.5, 6.0], [0.0, 9.5, 21.0, 24.0, 70.0]);
-        let mut filter = Filter::<4, 2, 2>::new(SVector::zeros(), SVector::from([1e8, 900.0, 1e-18, 1.0]), 5);
+        let mut filter = Filter::<4, 2, 2>::new(5);
+        filter.start(SVector::zeros(), &SVector::from([1e8, 900.0, 1e-18, 1.0]));
         for (i, sigma) in [1.0, 1.0, 2.0, 1.0, 1.5].into_iter().enumerate() {
             if i > 0 {
                 let dt: f64 = t[i] - t[i - 1];

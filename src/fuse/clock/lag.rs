@@ -7,6 +7,8 @@
 const FARTHEST_S: f64 = 10.0;
 /// Step of the coarse search, seconds.
 const COARSE_S: f64 = 0.05;
+/// So many moments are looked at in it.
+const COARSE_SEEN: usize = 4000;
 /// Step of the table of the sensor's signal, seconds.
 const TABLE_S: f64 = 0.02;
 /// Signals that agree less than this do not see the same.
@@ -122,14 +124,16 @@ fn value(s: &Seen, signal: &Signal, offset: f64) -> f64 {
 
 /// The offset of a signal against what the reference saw; `None` where they do not agree or nothing happened.
 pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
+    // Thousands of moments say as much as all of them, for the coarse search.
+    let few: Vec<Seen> = seen.iter().step_by(seen.len() / COARSE_SEEN + 1).copied().collect();
     let steps = (FARTHEST_S / COARSE_S) as i32;
-    let most = seen.len() as f64;
+    let most = few.len() as f64;
     // Few common moments agree by chance: those count less.
     let score = |f: &Fit| f.correlation * (f.n / most).sqrt();
     let coarse = (-steps..=steps)
         .filter_map(|k| {
             let offset = f64::from(k) * COARSE_S;
-            Some((offset, fit(seen, signal, offset)?))
+            Some((offset, fit(&few, signal, offset)?))
         })
         .max_by(|a, b| score(&a.1).total_cmp(&score(&b.1)).then(b.0.abs().total_cmp(&a.0.abs())))?;
     if coarse.1.correlation < LOWEST_CORRELATION {

@@ -56,22 +56,12 @@ pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
 }
 
 impl Problem<'_> {
-    /// Runs the filter about a trajectory; `remember` keeps what the smoother needs.
-    pub fn run(
-        &self,
-        navs: &[Nav],
-        shared: &Shared,
-        sensed: &Sensed,
-        noises: &Noises,
-        remember: bool,
-    ) -> Filter<N, M, C> {
-        let nodes = &self.nodes;
-        let start = difference((&self.prior.0, &self.prior.1), (&navs[0], shared));
-        let mut filter = Filter::new(start, self.variances, if remember { nodes.len() } else { 0 });
-        filter.remember = remember;
+    /// Runs the filter about a trajectory.
+    pub fn run(&self, filter: &mut Filter<N, M, C>, navs: &[Nav], shared: &Shared, sensed: &Sensed, noises: &Noises) {
+        filter.start(difference((&self.prior.0, &self.prior.1), (&navs[0], shared)), &self.variances);
         let count = navs.len();
         for k in 0..count {
-            self.measure(k, navs, shared, sensed, noises, &mut filter);
+            self.measure(k, navs, shared, sensed, noises, filter);
             filter.keep();
             if k + 1 < count {
                 let g = gravity(self.drive.origin.0, self.drive.origin.1, navs[k].p);
@@ -79,7 +69,6 @@ impl Problem<'_> {
                 filter.predict(transition, &drift);
             }
         }
-        filter
     }
 
     fn measure(

@@ -2,6 +2,7 @@
 
 use nalgebra::Vector3;
 
+use super::super::kalman::Filter;
 use super::measure::{COURSE_MPS, Problem};
 use super::model::{Nav, Noise, Shared};
 use super::nodes::Sensed;
@@ -103,7 +104,9 @@ impl Noises {
         let score = |x: f64| {
             let noises = Noises { slow: SLOW * libm::exp(x), ..*self };
             let first = &navs[..navs.len().min(LIKELY_NODES)];
-            problem.run(first, shared, sensed, &noises, false).log_likelihood - 0.5 * (x / SPREAD) * (x / SPREAD)
+            let mut filter = Filter::new(0);
+            problem.run(&mut filter, first, shared, sensed, &noises);
+            filter.log_likelihood - 0.5 * (x / SPREAD) * (x / SPREAD)
         };
         let (mut x, mut best) = (0.0, score(0.0));
         let mut beside = [score(-STEP), score(STEP)];

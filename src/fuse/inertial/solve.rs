@@ -1,6 +1,6 @@
 //! The rounds of filter and smoother.
 
-use super::super::kalman::{Known, Row};
+use super::super::kalman::{Filter, Known, Row};
 use super::guess::guess;
 use super::measure::{Problem, variances};
 use super::model::{AHEAD, DI, DW, LATE, N, Nav, P, Shared, T, TI, TW, YAW, skew};
@@ -43,9 +43,10 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
     };
     let mut problem = Problem { drive, nodes, prior: (navs[0], shared), variances: variances(drive) };
     let mut noises = Noises::of(drive);
+    let mut filter = Filter::new(navs.len());
     for round in 1..=ROUNDS {
         let sensed = problem.nodes.sense(drive, &navs, &shared, gap_s);
-        let filter = problem.run(&navs, &shared, &sensed, &noises, true);
+        problem.run(&mut filter, &navs, &shared, &sensed, &noises);
         let errors = filter.smooth(None);
         let most = |at: usize| errors.iter().map(|e| e.fixed_rows::<3>(at).norm()).fold(0.0, f64::max);
         let clocked = errors[0][TI].abs().max(errors[0][TW].abs());
