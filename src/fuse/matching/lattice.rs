@@ -59,6 +59,8 @@ pub(super) struct Column {
     pub forward: Vec<f64>,
     /// The same over all that follow, the position's own likelihood included.
     pub backward: Vec<f64>,
+    /// Log of the sum over all sequences.
+    pub total: f64,
     /// Probability of each state.
     pub probability: Vec<f64>,
 }

@@ -35,7 +35,7 @@ const OFF_SIGMAS: f64 = 6.0;
 /// … but no nearer to it than this, metres.
 const OFF_M: f64 = 60.0;
 /// How much surer the model is than it should be.
-const TEMPERATURE: f64 = 2.0;
+const TEMPERATURE: f64 = 1.2;
 /// No trace is better, metres: roads are drawn as lines, and have lanes.
 const LEAST_SIGMA_M: f64 = 4.0;
 /// No trace is worse that can be matched, metres.
