@@ -33,14 +33,19 @@ pub struct TraceMatch {
 ///
 /// Where it cannot be read, or is of a kind that has no roads to drive on.
 pub fn read_roads(map: &Path, quarantine: &mut Quarantine) -> Result<RoadGraph> {
-    let source = open_map(map, None, &MapOptions { label: map.display().to_string(), ..MapOptions::default() })?;
+    // Lines that do not say what they are are roads here.
+    let options =
+        MapOptions { layer: Some("road".to_string()), label: map.display().to_string(), ..MapOptions::default() };
+    let source = open_map(map, None, &options)?;
     let mut builder = RoadGraphBuilder::default();
     source.roads(None, quarantine, &mut builder)?;
     let (graph, lost) = builder.build();
     if graph.is_empty() {
         let error =
             ErrorKind::Unsupported(format!("matching to this map (it is `{}`, without any road)", source.kind()));
-        return Err(error.in_file(map).with_hint("give an OSM extract (.osm, .osm.gz, .osm.pbf) of the area"));
+        return Err(error
+            .in_file(map)
+            .with_hint("give an OSM extract (.osm, .osm.gz, .osm.pbf) of the area, or GeoJSON lines"));
     }
     let lost_at = Location::file(map);
     quarantine.refuse_many(&lost_at, "a turn restriction whose ways are not in the map, or do not meet", lost as u64);

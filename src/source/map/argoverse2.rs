@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{MapAttributes, MapFeature, MapLayer, SourceFile};
+use crate::record::{MapAttributes, MapFeature, MapLayer, RoadGraphBuilder, SourceFile};
 use crate::source::argoverse2_city::City;
 use crate::source::{MapOptions, MapSource, Probe};
 
@@ -186,6 +186,13 @@ impl MapSource for Argoverse2Map {
             }
         }
         Ok(())
+    }
+
+    fn roads(&self, area: Option<BBox>, quarantine: &mut Quarantine, builder: &mut RoadGraphBuilder) -> Result<()> {
+        self.read(area, quarantine, &mut |feature| {
+            super::roads::add(&feature, builder);
+            Ok(())
+        })
     }
 }
 

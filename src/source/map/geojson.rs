@@ -20,7 +20,7 @@ use super::osm::raw::head;
 use super::plain::{Plain, Plainer};
 use crate::coord::{BBox, Crs};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{MapFeature, MapLayer, SourceFile};
+use crate::record::{MapFeature, MapLayer, RoadGraphBuilder, SourceFile};
 use crate::source::{MapOptions, MapSource, Probe};
 
 /// Geometry collections may lie in each other this deep.
@@ -273,6 +273,13 @@ impl MapSource for GeoJson {
             }
         }
         Ok(())
+    }
+
+    fn roads(&self, area: Option<BBox>, quarantine: &mut Quarantine, builder: &mut RoadGraphBuilder) -> Result<()> {
+        self.read(area, quarantine, &mut |feature| {
+            super::roads::add(&feature, builder);
+            Ok(())
+        })
     }
 }
 

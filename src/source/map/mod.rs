@@ -7,6 +7,7 @@ mod mvt;
 pub mod osm;
 mod plain;
 pub mod pmtiles;
+mod roads;
 pub mod shape;
 mod tile_map;
 pub mod tiles;

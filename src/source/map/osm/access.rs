@@ -17,7 +17,7 @@ fn keys(mode: Mode) -> &'static [&'static str] {
 }
 
 /// Who may use a class of `highway` that says nothing more.
-fn by_class(class: &str) -> Option<Modes> {
+pub(in crate::source::map) fn by_class(class: &str) -> Option<Modes> {
     let car = Modes::only(Mode::Car);
     let bicycle = Modes::only(Mode::Bicycle);
     let foot = Modes::only(Mode::Foot);

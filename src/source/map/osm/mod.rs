@@ -24,6 +24,7 @@ use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{MapFeature, RoadGraphBuilder, SourceFile};
 use crate::source::{MapOptions, MapSource, Probe};
 
+pub(super) use access::by_class as usual_access;
 use raw::{Element, Kinds, OsmFile};
 pub(super) use tags::{is_hangul, metres};
 
