@@ -44,6 +44,26 @@ pub(super) fn entries(path: &Path, relative: &str) -> Result<Entries> {
     Ok(found)
 }
 
+/// Names of the folders in a folder, sorted, hidden ones left out; none where it cannot be listed.
+///
+/// For recognising layouts: files are not looked at, so that folders of many pictures cost little.
+pub(super) fn folders(path: &Path) -> Vec<String> {
+    let is_folder = |entry: &std::fs::DirEntry| {
+        let kind = entry.file_type().ok();
+        kind.is_some_and(|kind| kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()))
+    };
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten().filter(is_folder);
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+/// Whether a folder says itself that it is a recording folder: nobody need look into it for another layout.
+pub(super) fn is_recording_folder(path: &Path) -> bool {
+    path.join("recording.toml").is_file() || path.join("images").is_dir()
+}
+
 /// The file at `relative` below `root`, where there is one.
 pub(super) fn find(root: &Path, relative: &str) -> Option<SourceFile> {
     let absolute = root.join(relative);

@@ -208,9 +208,8 @@ fn segment_folders(path: &Path) -> Vec<String> {
             return segments;
         }
         let mut next = Vec::new();
-        for prefix in &level {
-            let folders = files::entries(&path.join(prefix), prefix).map(|e| e.folders).unwrap_or_default();
-            next.extend(folders.into_iter().map(|folder| format!("{prefix}{folder}/")));
+        for prefix in level.iter().filter(|prefix| !files::is_recording_folder(&path.join(prefix.as_str()))) {
+            next.extend(files::folders(&path.join(prefix)).into_iter().map(|folder| format!("{prefix}{folder}/")));
         }
         level = next;
     }

@@ -59,7 +59,10 @@ pub(super) fn parts(path: &Path) -> Vec<Part> {
         if !parts.is_empty() {
             return parts;
         }
-        let below = |prefix: &String| files::entries(&path.join(prefix), prefix).map(|e| e.folders).unwrap_or_default();
+        let below = |prefix: &String| match files::is_recording_folder(&path.join(prefix)) {
+            true => Vec::new(),
+            false => files::folders(&path.join(prefix)),
+        };
         level = level
             .iter()
             .flat_map(|prefix| below(prefix).into_iter().map(move |folder| format!("{prefix}{folder}/")))

@@ -110,10 +110,15 @@ struct Topic {
     before_1980: bool,
 }
 
-/// Takes messages.
-pub(in crate::source::recording) struct Collector<'a> {
+/// What all messages of a recording share.
+struct Context<'a> {
     limits: &'a Limits,
     license: Arc<str>,
+}
+
+/// Takes messages.
+pub(in crate::source::recording) struct Collector<'a> {
+    context: Context<'a>,
     topics: Vec<Topic>,
     index: BTreeMap<(String, String), usize>,
     frames: Frames,
@@ -123,7 +128,7 @@ impl<'a> Collector<'a> {
     /// One without messages.
     pub(in crate::source::recording) fn new(limits: &'a Limits, license: &str) -> Collector<'a> {
         let (topics, index) = (Vec::new(), BTreeMap::new());
-        Collector { limits, license: license.into(), topics, index, frames: Frames::default() }
+        Collector { context: Context { limits, license: license.into() }, topics, index, frames: Frames::default() }
     }
 
     /// The number of a topic, which is new or was seen before.
@@ -177,7 +182,7 @@ impl<'a> Collector<'a> {
                 transforms(&value, &mut self.frames);
                 Ok(())
             }
-            _ => topic.take(role, &value, log_ns, bytes, place, self.limits, &self.license),
+            _ => topic.take(role, &value, log_ns, (bytes, place), &self.context),
         });
         if let Err(reason) = taken {
             quarantine.refuse(&Location::record(place.path, place.record), format!("{}: {reason}", topic.name));
@@ -234,8 +239,8 @@ impl<'a> Collector<'a> {
         best!(wheel, wheel, "wheel", |r: &WheelReading| r.t);
 
         let names = channels(&self.topics);
-        for i in 0..self.topics.len() {
-            let Some(channel) = &names[i] else { continue };
+        for (i, channel) in names.iter().enumerate() {
+            let Some(channel) = channel else { continue };
             let Ok((role, _)) = &self.topics[i].reads else { continue };
             let camera = match role {
                 Role::Points => None,
@@ -303,11 +308,10 @@ impl Topic {
         role: Role,
         value: &Value,
         log_ns: i64,
-        bytes: &[u8],
-        place: &Place,
-        limits: &Limits,
-        license: &Arc<str>,
+        raw: (&[u8], &Place),
+        context: &Context,
     ) -> Result<(), String> {
+        let place = raw.1;
         let stamp = value.time_ns("header.stamp").or_else(|| value.time_ns("timestamp")).filter(|ns| *ns != 0);
         let t = Timestamp::from_ns(stamp.unwrap_or(log_ns));
         self.before_1980 |= t < order::FIRST_PLAUSIBLE;
@@ -321,7 +325,7 @@ impl Topic {
             Role::Odometry => self.wheel.push((place.record, sensors::wheel(value, t)?)),
             Role::Calibration => _ = self.calibration.get_or_insert_with(|| value.clone()),
             Role::Picture | Role::RawPicture | Role::Points => {
-                let frame = observation(role, value, t, bytes, place, limits, license)?;
+                let frame = observation(role, value, t, raw, context)?;
                 self.observations.push((place.record, frame));
             }
             Role::Transforms => {}
@@ -355,11 +359,10 @@ fn observation(
     role: Role,
     value: &Value,
     t: Timestamp,
-    bytes: &[u8],
-    place: &Place,
-    limits: &Limits,
-    license: &Arc<str>,
+    (bytes, place): (&[u8], &Place),
+    context: &Context,
 ) -> Result<FrameRecord, String> {
+    let limits = context.limits;
     let (range, base64) = payload(value, bytes)?;
     let stored = &bytes[range.clone()];
     let decoded = if base64 { Some(media::decode_base64(stored).map_err(|kind| kind.to_string())?) } else { None };
@@ -408,7 +411,11 @@ fn observation(
         intrinsics: None,
         points: count,
         duration_ms: None,
-        source: SourceRef { path: place.relative.clone(), record: Some(place.record), license: license.clone() },
+        source: SourceRef {
+            path: place.relative.clone(),
+            record: Some(place.record),
+            license: context.license.clone(),
+        },
     })
 }
 
