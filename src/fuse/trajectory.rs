@@ -174,8 +174,7 @@ fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quaran
     let mut found = Vec::new();
     let rows = match (fixes[0].t_ns, &solution) {
         (_, Some(solution)) => {
-            found.push(("imu", solution.imu_clock));
-            found.push(("wheel", solution.wheel_clock));
+            found.extend([("imu", solution.imu_clock), ("wheel", solution.wheel_clock)]);
             solution.rows.iter().map(|row| of_ego(row, &fixes)).collect()
         }
         (Some(start), None) => smoothed(&fixes, &points, start),

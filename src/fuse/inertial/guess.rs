@@ -75,7 +75,8 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
     if at.len() < 5 {
         return None;
     }
-    let smooth = smooth_axis(&at, &offset, &sigma, 1e-4);
+    // Without a gyro it is the course itself.
+    let smooth = smooth_axis(&at, &offset, &sigma, if drive.felt { 1e-4 } else { 0.3 });
     Some(
         times
             .iter()

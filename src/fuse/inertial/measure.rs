@@ -17,6 +17,8 @@ const WHITE_FLOOR_M: f64 = 0.02;
 const WHEEL_BLUR_S: f64 = 0.02;
 /// Slower than this, m/s, a receiver knows no course.
 pub(super) const COURSE_MPS: f64 = 0.5;
+/// One sigma of the curvature of a vehicle's path while nothing tells it, 1/m.
+const STEERED: f64 = 0.1;
 /// Two residuals together, and one, in sigmas squared, beyond which they are weighted down: 99 % of good ones lie below.
 const GATE2: f64 = 9.21;
 const GATE1: f64 = 6.63;
@@ -44,10 +46,15 @@ pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
     set(SCALE, &[0.05 * wheel]);
     set(TI, &[drive.imu_clock.sigma_s]);
     set(TW, &[drive.wheel_clock.sigma_s * wheel]);
-    set(YAW, &[0.1]);
-    set(PITCH, &[0.1]);
+    if drive.felt {
+        set(YAW, &[0.1]);
+        set(PITCH, &[0.1]);
+        set(AHEAD, &[1.5]);
+    } else {
+        set(BG, &[0.02, 0.02, 0.3]);
+        set(BA, &[2.0, 2.0, 0.1]);
+    }
     set(LEVER, &if drive.antenna.is_some() { [0.05, 0.05] } else { [0.7, 0.2] });
-    set(AHEAD, &[1.5]);
     set(LATE, &[0.1]);
     let drift = |sigma_s: f64| if sigma_s > 0.0 { 20.0 } else { 0.0 };
     set(DI, &[drift(drive.imu_clock.sigma_s)]);
@@ -112,6 +119,11 @@ impl Problem<'_> {
         for (axis, sigma) in [(1, slip), (2, heave)] {
             let zero = here.axle_velocity(axis);
             take(filter, &zero.row, -zero.value, sigma * sigma * often);
+        }
+        if !self.drive.felt {
+            // It turns as its wheels steer: hardly at all when it stands.
+            let sigma = STEERED * velocity.x.abs() + 0.005;
+            filter.update(&Row::new().with(BG + 2, 1.0), here.rate.z, sigma * sigma * often);
         }
         if sensed.still[k] {
             let sigma = (2.0 * noises.model.gyro / spacing.max(0.01).sqrt()).max(5e-4);

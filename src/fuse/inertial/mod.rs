@@ -54,6 +54,9 @@ pub(super) struct Drive {
     pub fixes: Vec<Fix>,
     /// Inertial readings by time, in the ego's axes, on the IMU's clock.
     pub imu: Vec<Reading>,
+    /// Whether an IMU felt them; else they are those of a level ego that keeps its course and speed, and how it does not
+    /// is estimated as their biases: a smoother of constant turn rate and acceleration.
+    pub felt: bool,
     /// Wheel speeds (s, m/s) by time, on the wheels' clock.
     pub wheel: Vec<(f64, f64)>,
     /// The antenna and the IMU in the ego frame, metres, where calibrated.

@@ -100,10 +100,10 @@ pub(super) struct Noise {
     pub gyro: f64,
     /// Accelerometer, m/s²/√Hz.
     pub accel: f64,
-    /// Walk of the gyro bias, rad/s/√s.
-    pub gyro_walk: f64,
-    /// Walk of the accelerometer bias, m/s²/√s.
-    pub accel_walk: f64,
+    /// Walk of the gyro bias per axis, rad/s/√s.
+    pub gyro_walk: Vector3<f64>,
+    /// Walk of the accelerometer bias per axis, m/s²/√s.
+    pub accel_walk: Vector3<f64>,
     /// Correlation time of the slow GNSS error, seconds.
     pub tau_s: f64,
 }
@@ -168,8 +168,8 @@ pub(super) fn step(a: &Nav, b: &Nav, s: &Stretch, g: Vector3<f64>, noise: &Noise
         drift.noise[(P + k, P + k)] = force[k] * dt * dt * dt / 3.0;
         drift.noise[(P + k, V + k)] = force[k] * dt * dt / 2.0;
         drift.noise[(V + k, P + k)] = force[k] * dt * dt / 2.0;
-        drift.renew[BG + k] = noise.gyro_walk * noise.gyro_walk * dt;
-        drift.renew[BA + k] = noise.accel_walk * noise.accel_walk * dt;
+        drift.renew[BG + k] = noise.gyro_walk[k] * noise.gyro_walk[k] * dt;
+        drift.renew[BA + k] = noise.accel_walk[k] * noise.accel_walk[k] * dt;
         out.keep[U + k] = keep;
         drift.renew[U + k] = 1.0 - keep * keep;
     }

@@ -41,7 +41,7 @@ impl Noises {
     /// Before anything is known but the readings themselves.
     pub fn of(drive: &Drive) -> Noises {
         Noises {
-            model: of_imu(&drive.imu),
+            model: if drive.felt { of_imu(&drive.imu) } else { of_vehicle() },
             white: 0.4,
             slow: SLOW,
             velocity_mps: 0.2,
@@ -135,8 +135,19 @@ fn of_imu(readings: &[Reading]) -> Noise {
     Noise {
         gyro: worst([&|r| r.rate.x, &|r| r.rate.y, &|r| r.rate.z]).clamp(GYRO_FLOOR, 0.05),
         accel: worst([&|r| r.force.x, &|r| r.force.y, &|r| r.force.z]).clamp(ACCEL_FLOOR, 0.5),
-        gyro_walk: GYRO_WALK,
-        accel_walk: ACCEL_WALK,
+        gyro_walk: Vector3::repeat(GYRO_WALK),
+        accel_walk: Vector3::repeat(ACCEL_WALK),
+        tau_s: TAU_S,
+    }
+}
+
+/// Readings that nobody took: their biases walk as a vehicle turns, brakes and leans.
+fn of_vehicle() -> Noise {
+    Noise {
+        gyro: 2e-3,
+        accel: 0.02,
+        gyro_walk: Vector3::new(2e-3, 2e-3, 0.25),
+        accel_walk: Vector3::new(1.0, 1.0, 0.02),
         tau_s: TAU_S,
     }
 }

@@ -19,6 +19,12 @@ const MOST_SPEED: f64 = 120.0;
 const CLOCK_SIGMA_S: f64 = 0.3;
 /// Fewer inertial readings than this are not worth it.
 const FEWEST: usize = 100;
+/// Without an IMU: fixes farther apart than this, seconds, or fewer, do not tell how a vehicle turns.
+const LONGEST_INTERVAL_S: f64 = 2.5;
+const FEWEST_FIXES: usize = 10;
+/// Readings that nobody took are so far apart, seconds.
+const LEVEL_S: f64 = 0.05;
+const STANDARD_GRAVITY: f64 = 9.806_65;
 
 /// The fixes of a recording as positions with speed and course, seconds since the first.
 pub(in crate::fuse) fn fixes(recording: &Recording, positions: &[Position], points: &[Vector3<f64>]) -> Vec<Fix> {
@@ -44,7 +50,7 @@ fn seconds(t_ns: i64, start_ns: i64) -> f64 {
     (i128::from(t_ns) - i128::from(start_ns)) as f64 / 1e9
 }
 
-/// What the inertial smoother takes, or `None` where the IMU's readings are too few to help.
+/// What the smoother takes, or `None` where fixes are too few and far between for it.
 pub(in crate::fuse) fn drive(
     recording: &Recording,
     frame: &EnuFrame,
@@ -54,33 +60,50 @@ pub(in crate::fuse) fn drive(
 ) -> Option<Drive> {
     let start = fixes.first()?.t_ns;
     let mount = |channel: &str| recording.sensor(channel).and_then(|s| s.ego_se3_sensor);
+    let antenna = mount("gnss").map(|m| m.translation);
     let imu_mount = mount("imu");
     let imu = imu(recording, start, imu_mount, quarantine);
-    if imu.len() < FEWEST {
+    let felt = imu.len() >= FEWEST;
+    let interval = median(fixes.windows(2).map(|w| w[1].t - w[0].t).collect()).unwrap_or(f64::INFINITY);
+    if !felt && (interval > LONGEST_INTERVAL_S || fixes.len() < FEWEST_FIXES) {
         return None;
     }
     let wheel = wheel(recording, start, quarantine);
     let (imu_lag, wheel_lag) = match trust_clocks {
         true => (None, None),
-        false => (turn_lag(&fixes, &imu), speed_lag(&fixes, &wheel)),
+        false => (felt.then(|| turn_lag(&fixes, &imu)).flatten(), speed_lag(&fixes, &wheel)),
     };
     let wheel = wheel_in_units(recording, &fixes, wheel, wheel_lag, quarantine);
-    let prior = |lag: Option<Lag>| match lag {
-        _ if trust_clocks => ClockPrior { offset_s: 0.0, sigma_s: 0.0 },
+    let prior = |lag: Option<Lag>, free: bool| match lag {
+        _ if trust_clocks || !free => ClockPrior { offset_s: 0.0, sigma_s: 0.0 },
         Some(lag) => ClockPrior { offset_s: lag.offset_s, sigma_s: CLOCK_SIGMA_S },
         None => ClockPrior { offset_s: 0.0, sigma_s: CLOCK_SIGMA_S },
+    };
+    let (imu, imu_at) = match felt {
+        true => (imu, imu_mount.map(|m| m.translation)),
+        // Where nobody took readings they may as well have been taken at the antenna.
+        false => (level(&fixes), Some(antenna.unwrap_or_default())),
     };
     Some(Drive {
         fixes,
         imu,
+        felt,
         wheel,
-        antenna: mount("gnss").map(|m| m.translation),
-        imu_at: imu_mount.map(|m| m.translation),
-        imu_clock: prior(imu_lag),
-        wheel_clock: prior(wheel_lag),
+        antenna: if felt { antenna } else { imu_at },
+        imu_at,
+        imu_clock: prior(imu_lag, felt),
+        wheel_clock: prior(wheel_lag, true),
         sigmas_said: recording.gnss.iter().any(|f| f.sigma_xy_m.is_some()),
         origin: (frame.origin().lat_deg, frame.origin().height_m),
     })
+}
+
+/// Readings of a level IMU that keeps its course and speed, from before the first fix to after the last.
+fn level(fixes: &[Fix]) -> Vec<Reading> {
+    let end = fixes.last().map_or(0.0, |f| f.t);
+    let force = Vector3::new(0.0, 0.0, STANDARD_GRAVITY);
+    let reading = |k: usize| Reading { t: k as f64 * LEVEL_S - 1.0, force, rate: Vector3::zeros() };
+    (0..((end + 2.0) / LEVEL_S) as usize).map(reading).collect()
 }
 
 fn imu(recording: &Recording, start: i64, mount: Option<Pose>, quarantine: &mut Quarantine) -> Vec<Reading> {

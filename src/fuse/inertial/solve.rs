@@ -59,6 +59,9 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             return None;
         }
         if settled || round == ROUNDS {
+            if !fits(&problem, &navs, &shared, &sensed, &noises) {
+                return None;
+            }
             let mut sigmas = vec![[0.0; 3]; navs.len()];
             let calibrated = drive.imu_at.is_some();
             filter.smooth(Some(&mut |k: usize, known: &Known<N>| {
@@ -94,6 +97,19 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         }
     }
     None
+}
+
+/// Whether the trajectory goes by the fixes: nine of ten lie within five sigmas.
+fn fits(problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed, noises: &Noises) -> bool {
+    let (mut near, mut all) = (0, 0);
+    for (k, fix) in problem.nodes.fix.iter().enumerate() {
+        let Some(fix) = fix.map(|i| &problem.drive.fixes[i]) else { continue };
+        let here = problem.nodes.moment(k, navs, shared, sensed);
+        let off = |a: usize| fix.at[a] - here.position(a, noises.slow_share() * fix.sigma_xy_m).value;
+        all += 1;
+        near += usize::from(libm::hypot(off(0), off(1)) < 5.0 * fix.sigma_xy_m);
+    }
+    near * 10 >= all * 9
 }
 
 /// One sigma of position per horizontal axis, of height (metres) and of heading (radians).
