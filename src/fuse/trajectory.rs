@@ -8,7 +8,7 @@ use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::Recording;
 
-use super::clock::clocks;
+use super::clock::{against_poses, clocks};
 use super::inertial::{self, FoundClock, SolvedRow};
 use super::motion::fill_motion;
 use super::path::Path;
@@ -53,7 +53,7 @@ pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarant
     }
     let draft = match config.pose {
         PoseChoice::Estimate => None,
-        PoseChoice::Auto | PoseChoice::Source => given(recording, quarantine),
+        PoseChoice::Auto | PoseChoice::Source => given(recording, config, quarantine),
     };
     let draft = match draft {
         Some(draft) => Some(draft),
@@ -102,7 +102,7 @@ struct Draft {
 }
 
 /// The source's own poses, or `None` where fewer than two are usable.
-fn given(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
+fn given(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Option<Draft> {
     let place = Location::file(&recording.name);
     let timed = recording.poses.iter().any(|p| p.t.is_some());
     let mut poses: Vec<_> = recording.poses.iter().enumerate().collect();
@@ -155,7 +155,31 @@ fn given(recording: &Recording, quarantine: &mut Quarantine) -> Option<Draft> {
         rows.push(row);
     }
     let references = vec!["poses".to_string()];
-    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false, found: Vec::new() })
+    let found = match config.clock {
+        ClockChoice::Estimate => clocks_by_poses(recording, &rows, quarantine),
+        ClockChoice::Trust => Vec::new(),
+    };
+    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false, found })
+}
+
+/// The clocks of IMU and wheels against given poses.
+fn clocks_by_poses(
+    recording: &Recording,
+    rows: &[DraftRow],
+    quarantine: &mut Quarantine,
+) -> Vec<(&'static str, FoundClock)> {
+    let Some(start) = rows.first().and_then(|row| row.t_ns) else { return Vec::new() };
+    let poses: Vec<against_poses::Timed> = (rows.iter().filter(|row| row.input.is_some()))
+        .filter_map(|row| {
+            let t = (i128::from(row.t_ns?) - i128::from(start)) as f64 / 1e9;
+            Some((t, Pose::new(row.at, row.rotation?)))
+        })
+        .collect();
+    let mount = recording.sensor("imu").and_then(|s| s.ego_se3_sensor);
+    let imu = inertial::imu(recording, start, mount, quarantine);
+    let wheel = inertial::wheel(recording, start, quarantine);
+    let found = [("imu", against_poses::gyro(&poses, &imu)), ("wheel", against_poses::wheel(&poses, &wheel))];
+    found.into_iter().filter_map(|(sensor, clock)| Some((sensor, clock?))).collect()
 }
 
 /// A trajectory from positions alone, or `None` where fewer than two are usable.

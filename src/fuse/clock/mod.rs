@@ -1,5 +1,6 @@
 //! What is said about the clocks of a recording's sensors.
 
+pub(super) mod against_poses;
 pub(super) mod lag;
 
 use crate::record::Recording;
@@ -12,7 +13,8 @@ const USEFUL_SIGMA_S: f64 = 0.01;
 
 /// A row per sensor with times, the reference ones first, then by name.
 ///
-/// The reference is offset 0 by definition. Others are trusted (`clock = "trust"`) or unknown: nothing here estimates.
+/// The reference is offset 0 by definition. Others are as `found`, trusted (`clock = "trust"`) or unknown. An offset is
+/// applied where it is more than two sigmas.
 pub(super) fn clocks(
     recording: &Recording,
     references: &[&str],

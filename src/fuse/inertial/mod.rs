@@ -9,14 +9,17 @@
 mod guess;
 mod measure;
 mod model;
+mod mount;
 mod nodes;
 mod noise;
 mod preintegrate;
 mod readings;
 mod solve;
+#[cfg(test)]
+mod tests;
 
-pub(super) use preintegrate::Reading;
-pub(super) use readings::{drive, fixes};
+pub(super) use preintegrate::{Reading, log as log_rotation};
+pub(super) use readings::{drive, fixes, imu, wheel};
 pub(super) use solve::solve;
 
 use nalgebra::{UnitQuaternion, Vector3};

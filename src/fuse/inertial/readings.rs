@@ -3,6 +3,7 @@
 use nalgebra::Vector3;
 
 use super::super::positions::Position;
+use super::mount;
 use super::noise::median;
 use super::{ClockPrior, Drive, Fix, Reading};
 use crate::coord::{EnuFrame, Pose};
@@ -59,30 +60,30 @@ pub(in crate::fuse) fn drive(
     quarantine: &mut Quarantine,
 ) -> Option<Drive> {
     let start = fixes.first()?.t_ns;
-    let mount = |channel: &str| recording.sensor(channel).and_then(|s| s.ego_se3_sensor);
-    let antenna = mount("gnss").map(|m| m.translation);
-    let imu_mount = mount("imu");
-    let imu = imu(recording, start, imu_mount, quarantine);
-    let felt = imu.len() >= FEWEST;
+    let mounted = |channel: &str| recording.sensor(channel).and_then(|s| s.ego_se3_sensor);
+    let antenna = mounted("gnss").map(|m| m.translation);
+    let imu_mount = mounted("imu");
+    let (imu, imu_lag, imu_at) = match felt(recording, &fixes, start, trust_clocks, quarantine) {
+        Some((imu, lag, calibrated)) => (Some(imu), lag, imu_mount.filter(|_| calibrated).map(|m| m.translation)),
+        None => (None, None, None),
+    };
+    let felt = imu.is_some();
     let interval = median(fixes.windows(2).map(|w| w[1].t - w[0].t).collect()).unwrap_or(f64::INFINITY);
     if !felt && (interval > LONGEST_INTERVAL_S || fixes.len() < FEWEST_FIXES) {
         return None;
     }
     let wheel = wheel(recording, start, quarantine);
-    let (imu_lag, wheel_lag) = match trust_clocks {
-        true => (None, None),
-        false => (felt.then(|| turn_lag(&fixes, &imu)).flatten(), speed_lag(&fixes, &wheel)),
-    };
+    let wheel_lag = if trust_clocks { None } else { speed_lag(&fixes, &wheel) };
     let wheel = wheel_in_units(recording, &fixes, wheel, wheel_lag, quarantine);
     let prior = |lag: Option<Lag>, free: bool| match lag {
         _ if trust_clocks || !free => ClockPrior { offset_s: 0.0, sigma_s: 0.0 },
         Some(lag) => ClockPrior { offset_s: lag.offset_s, sigma_s: CLOCK_SIGMA_S },
         None => ClockPrior { offset_s: 0.0, sigma_s: CLOCK_SIGMA_S },
     };
-    let (imu, imu_at) = match felt {
-        true => (imu, imu_mount.map(|m| m.translation)),
+    let (imu, imu_at) = match imu {
+        Some(imu) => (imu, imu_at),
         // Where nobody took readings they may as well have been taken at the antenna.
-        false => (level(&fixes), Some(antenna.unwrap_or_default())),
+        None => (level(&fixes), Some(antenna.unwrap_or_default())),
     };
     Some(Drive {
         fixes,
@@ -98,6 +99,53 @@ pub(in crate::fuse) fn drive(
     })
 }
 
+/// What an IMU felt, in the ego's axes, its offset against the course, and whether its calibration holds; `None` where it
+/// is of no use.
+fn felt(
+    recording: &Recording,
+    fixes: &[Fix],
+    start: i64,
+    trust_clocks: bool,
+    quarantine: &mut Quarantine,
+) -> Option<(Vec<Reading>, Option<Lag>, bool)> {
+    let mount = recording.sensor("imu").and_then(|s| s.ego_se3_sensor);
+    let mut imu = imu(recording, start, mount, quarantine);
+    if imu.len() < FEWEST {
+        return None;
+    }
+    let place = Location::file(&recording.name);
+    let gravity = mount::mean_force(&imu).norm() / STANDARD_GRAVITY;
+    if (gravity * STANDARD_GRAVITY - 1.0).abs() < 0.1 {
+        quarantine.refuse(&place, "specific force is 1 at rest: taken to be in g");
+        imu.iter_mut().for_each(|r| r.force *= STANDARD_GRAVITY);
+    } else if !(0.8..1.25).contains(&gravity) {
+        let reason = format!("specific force is {gravity:.2} g on the mean: the IMU is left out");
+        quarantine.refuse_many(&place, reason, imu.len() as u64);
+        return None;
+    }
+    let upright = mount.is_some() && mount::is_upright(&imu);
+    if mount.is_some() && !upright {
+        quarantine
+            .refuse(&place, "the IMU's calibration has gravity pointing elsewhere than down: its mount is estimated");
+    }
+    if !upright {
+        mount::level(&mut imu);
+    }
+    let mut lag = if trust_clocks { None } else { turn_lag(fixes, &imu) };
+    if lag.is_some_and(|l| (40.0..80.0).contains(&l.gain)) {
+        quarantine.refuse(&place, "angular rates are 57 times the turns of the course: taken to be degrees a second");
+        imu.iter_mut().for_each(|r| r.rate *= std::f64::consts::PI / 180.0);
+    } else {
+        lag = lag.filter(|l| (0.5..2.0).contains(&l.gain));
+    }
+    if !upright && !mount::face_ahead(&mut imu, fixes, lag.map_or(0.0, |l| l.offset_s)) {
+        let reason = "nothing tells how the IMU sits in the vehicle: it is left out";
+        quarantine.refuse_many(&place, reason, imu.len() as u64);
+        return None;
+    }
+    Some((imu, lag, upright))
+}
+
 /// Readings of a level IMU that keeps its course and speed, from before the first fix to after the last.
 fn level(fixes: &[Fix]) -> Vec<Reading> {
     let end = fixes.last().map_or(0.0, |f| f.t);
@@ -106,7 +154,13 @@ fn level(fixes: &[Fix]) -> Vec<Reading> {
     (0..((end + 2.0) / LEVEL_S) as usize).map(reading).collect()
 }
 
-fn imu(recording: &Recording, start: i64, mount: Option<Pose>, quarantine: &mut Quarantine) -> Vec<Reading> {
+/// Inertial readings in the ego's axes by time, seconds since `start`; what cannot be is refused.
+pub(in crate::fuse) fn imu(
+    recording: &Recording,
+    start: i64,
+    mount: Option<Pose>,
+    quarantine: &mut Quarantine,
+) -> Vec<Reading> {
     let rotation = mount.map(|m| m.rotation).unwrap_or_default();
     let place = |i: usize| Location::record(&recording.name, i as u64);
     let mut out: Vec<Reading> = Vec::with_capacity(recording.imu.len());
@@ -127,7 +181,8 @@ fn imu(recording: &Recording, start: i64, mount: Option<Pose>, quarantine: &mut 
     out
 }
 
-fn wheel(recording: &Recording, start: i64, quarantine: &mut Quarantine) -> Vec<(f64, f64)> {
+/// Wheel speeds by time, seconds since `start`; what cannot be is refused.
+pub(in crate::fuse) fn wheel(recording: &Recording, start: i64, quarantine: &mut Quarantine) -> Vec<(f64, f64)> {
     let place = |i: usize| Location::record(&recording.name, i as u64);
     let mut out: Vec<(f64, f64)> = Vec::with_capacity(recording.wheel.len());
     let mut order: Vec<usize> = (0..recording.wheel.len()).collect();
@@ -248,7 +303,7 @@ fn turn_lag(fixes: &[Fix], imu: &[Reading]) -> Option<Lag> {
             seen.push(Seen { since: Some(a.0), t: b.0, value: change });
         }
     }
-    lag(&seen, &Signal::through(&points, 0.5)).filter(|l| (0.5..2.0).contains(&l.gain))
+    lag(&seen, &Signal::through(&points, 0.5))
 }
 
 /// Offset of the wheels against the speed over ground.

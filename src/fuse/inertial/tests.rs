@@ -1,0 +1,244 @@
+//! Drives made up of integrals, with the errors and the defects of sensors.
+
+use nalgebra::{UnitQuaternion, Vector3};
+use proptest::prelude::*;
+
+use super::preintegrate::exp;
+use crate::coord::{EnuFrame, Geodetic, Pose};
+use crate::error::Quarantine;
+use crate::fuse::{FuseConfig, Track, fuse};
+use crate::record::{GnssFix, ImuReading, Recording, Sensor, WheelReading};
+use crate::time::Timestamp;
+
+const GRAVITY: f64 = 9.7992;
+const IMU_LATE_S: f64 = 0.08;
+const WHEEL_EARLY_S: f64 = -0.05;
+
+/// White noise of one sigma, by index.
+fn noise(k: u64) -> f64 {
+    let mut sum = 0.0;
+    let mut x = k.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xd1b5_4a32_d192_ed03;
+    for _ in 0..12 {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        sum += (x >> 11) as f64 / (1u64 << 53) as f64;
+    }
+    sum - 6.0
+}
+
+/// Two minutes of town: bends, and a stop of ten seconds. Returns the truth (seconds, pose) at 100 Hz beside it.
+fn town() -> (Recording, Vec<(f64, Pose)>, EnuFrame) {
+    let frame = EnuFrame::new(Geodetic::new(127.0, 37.4, 60.0));
+    let go = |t: f64| 1.0 / (1.0 + libm::exp(-(t - 60.0) * 2.0)) - 1.0 / (1.0 + libm::exp(-(t - 50.0) * 2.0));
+    let speed = |t: f64| (9.0 + 4.0 * libm::sin(0.2 * t)) * (1.0 + go(t));
+    let rate = |t: f64| (0.25 * libm::sin(0.31 * t) + 0.15 * libm::sin(0.11 * t + 1.0)) * (1.0 + go(t));
+    let mut recording = Recording::new("town", "folder", "CC0-1.0");
+    let stamp = |t: f64| Timestamp::from_ns(libm::round(t * 1e9) as i64);
+    let (mut at, mut yaw, mut truth) = (Vector3::zeros(), 0.4, Vec::new());
+    let antenna = Vector3::new(0.8, 0.0, 1.5);
+    for k in 0..12_000u64 {
+        let t = k as f64 * 0.01;
+        let pose = Pose::new(at, exp(Vector3::new(0.0, 0.0, yaw)));
+        truth.push((t, pose));
+        let (v, w) = (speed(t), rate(t));
+        let a = (speed(t + 0.005) - speed(t - 0.005)) / 0.01;
+        recording.imu.push(ImuReading {
+            t: stamp(t - IMU_LATE_S),
+            accel_mps2: Vector3::new(
+                a + 0.04 + 0.03 * noise(k),
+                v * w + 0.03 * noise(k + 1),
+                GRAVITY + 0.03 * noise(k + 2),
+            ),
+            gyro_radps: Vector3::new(0.002 * noise(k + 3), 0.002 * noise(k + 4), w + 0.003 + 0.002 * noise(k + 5)),
+        });
+        if k % 2 == 0 {
+            let speed_mps = libm::round(1.012 * v * 50.0) / 50.0;
+            recording.wheel.push(WheelReading { t: stamp(t - WHEEL_EARLY_S), speed_mps, steering_rad: None });
+        }
+        if k % 20 == 0 {
+            let slow = Vector3::new(libm::sin(0.05 * t), libm::cos(0.04 * t), 1.0);
+            let white = Vector3::new(noise(k + 6), noise(k + 7), noise(k + 8)) * 0.3;
+            let velocity = pose.rotation * Vector3::new(v, w * antenna.x, 0.0);
+            let course = libm::atan2(velocity.x, velocity.y) + 0.05 * noise(k + 9) / v.max(0.5);
+            recording.gnss.push(GnssFix {
+                t: Some(stamp(t)),
+                place: frame.to_geodetic(pose.apply(antenna) + slow + white),
+                speed_mps: Some((velocity.norm() + 0.05 * noise(k + 10)).abs()),
+                course_deg: (v > 0.5).then(|| course.to_degrees().rem_euclid(360.0)),
+                sigma_xy_m: Some(1.0),
+                sigma_z_m: Some(1.5),
+                record: k / 20,
+            });
+        }
+        let (v, w) = (speed(t + 0.005), rate(t + 0.005));
+        at += exp(Vector3::new(0.0, 0.0, yaw + 0.005 * w)) * Vector3::new(v * 0.01, 0.0, 0.0);
+        yaw += w * 0.01;
+    }
+    let sensor = |channel: &str, t: Vector3<f64>| Sensor {
+        channel: channel.into(),
+        modality: None,
+        camera: None,
+        ego_se3_sensor: Some(Pose::new(t, UnitQuaternion::identity())),
+    };
+    recording.sensors = vec![sensor("gnss", antenna), sensor("imu", Vector3::zeros())];
+    (recording, truth, frame)
+}
+
+fn fused(recording: &Recording) -> (Track, Quarantine) {
+    let mut quarantine = Quarantine::new();
+    let track = fuse(recording, &FuseConfig::default(), &mut quarantine).expect("fuses");
+    (track, quarantine)
+}
+
+/// RMSE of positions (metres) and headings (degrees) of a track.
+fn off(track: &Track, truth: &[(f64, Pose)], frame: &EnuFrame) -> (f64, f64) {
+    let (mut square, mut turned, mut n) = (0.0, 0.0, 0.0);
+    for row in &track.rows {
+        let k = (row.t_ns.expect("a time") / 10_000_000) as usize;
+        let Some((_, pose)) = truth.get(k) else { continue };
+        square += (frame.to_enu(track.place(&row.pose)) - pose.translation).xy().norm_squared();
+        turned += libm::remainder(row.pose.yaw_rad() - pose.yaw_rad(), std::f64::consts::TAU).to_degrees().powi(2);
+        n += 1.0;
+    }
+    (f64::sqrt(square / n), f64::sqrt(turned / n))
+}
+
+fn clock(track: &Track, sensor: &str) -> (f64, f64) {
+    let said = track.clock.iter().find(|c| c.sensor == sensor).expect("a row");
+    (said.offset_ms.expect("known"), said.sigma_ms.expect("a sigma"))
+}
+
+fn says(quarantine: &Quarantine, text: &str) -> bool {
+    quarantine.iter().any(|(_, reason, _)| reason.contains(text))
+}
+
+#[test]
+fn a_drive_comes_out_better_than_its_fixes_with_clocks_and_error_bars_that_hold() {
+    let (recording, truth, frame) = town();
+    let (track, quarantine) = fused(&recording);
+    assert!(quarantine.is_empty());
+    let (metres, degrees) = off(&track, &truth, &frame);
+    // The slow error of the receiver is 1 m on the mean.
+    assert!(metres < 1.0 && degrees < 0.3, "{metres} {degrees}");
+    for (sensor, true_ms) in [("imu", 1e3 * IMU_LATE_S), ("wheel", 1e3 * WHEEL_EARLY_S)] {
+        let (ms, sigma) = clock(&track, sensor);
+        assert!((ms - true_ms).abs() < 3.0 * sigma && sigma < 8.0, "{sensor}: {ms} ± {sigma}");
+    }
+    // Standing still it keeps its heading and its place.
+    let at = |t: i64| track.at_time(t * 1_000_000_000).expect("on the track").pose;
+    assert!((at(52).translation - at(58).translation).norm() < 0.2 && at(52).angle_to(&at(58)) < 0.01);
+    let row = track.at_time(30_000_000_000).expect("on the track");
+    let speed = 9.0 + 4.0 * libm::sin(6.0);
+    assert!((track.mix(&row, |r| r.speed_mps) - speed).abs() < 0.1);
+}
+
+#[test]
+fn a_tunnel_is_bridged_with_error_bars_that_grow() {
+    let (mut recording, truth, frame) = town();
+    recording.gnss.retain(|f| !(20_000_000_000..40_000_000_000).contains(&f.t.expect("a time").ns()));
+    let sigma =
+        |track: &Track, t: i64| track.mix(&track.at_time(t * 1_000_000_000).expect("on the track"), |r| r.sigma_xy_m);
+    let (track, _) = fused(&recording);
+    assert!(off(&track, &truth, &frame).0 < 1.2, "{:?}", off(&track, &truth, &frame));
+    let inside = sigma(&track, 30);
+    recording.imu.clear();
+    recording.wheel.clear();
+    let (track, _) = fused(&recording);
+    assert!(sigma(&track, 30) > 3.0 * sigma(&track, 15) && sigma(&track, 30) > 3.0 * inside);
+}
+
+#[test]
+fn without_an_imu_or_wheels_it_still_is_better_than_its_fixes() {
+    let (mut recording, truth, frame) = town();
+    recording.imu.clear();
+    let (track, _) = fused(&recording);
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(metres < 1.05 && degrees < 1.5, "{metres} {degrees}");
+    recording.wheel.clear();
+    let (track, _) = fused(&recording);
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(metres < 1.1 && degrees < 2.5, "{metres} {degrees}");
+}
+
+#[test]
+fn an_imu_that_nobody_calibrated_finds_up_and_ahead() {
+    let (mut recording, truth, frame) = town();
+    let turned = exp(Vector3::new(2.0, 0.4, -1.0));
+    for reading in &mut recording.imu {
+        reading.accel_mps2 = turned * reading.accel_mps2;
+        reading.gyro_radps = turned * reading.gyro_radps;
+    }
+    let right = recording.sensors.clone();
+    recording.sensors.retain(|s| s.channel != "imu");
+    let (track, quarantine) = fused(&recording);
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(quarantine.is_empty() && metres < 1.2 && degrees < 1.0, "{metres} {degrees}");
+    // A calibration that puts gravity elsewhere is not believed.
+    recording.sensors = right;
+    let (track, quarantine) = fused(&recording);
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(says(&quarantine, "gravity") && metres < 1.2 && degrees < 1.0, "{metres} {degrees}");
+}
+
+#[test]
+fn units_that_are_mixed_up_are_said_and_put_right() {
+    let (good, truth, frame) = town();
+    let mut recording = good.clone();
+    recording.wheel.iter_mut().for_each(|w| w.speed_mps *= 3.6);
+    recording.imu.iter_mut().for_each(|r| r.accel_mps2 /= 9.80665);
+    recording.imu.iter_mut().for_each(|r| r.gyro_radps *= 180.0 / std::f64::consts::PI);
+    let (track, quarantine) = fused(&recording);
+    assert!(says(&quarantine, "km/h") && says(&quarantine, "in g") && says(&quarantine, "degrees a second"));
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(metres < 1.0 && degrees < 0.3, "{metres} {degrees}");
+    let mut recording = good;
+    recording.wheel.iter_mut().for_each(|w| w.speed_mps *= 7.0);
+    assert!(says(&fused(&recording).1, "left out"));
+}
+
+#[test]
+fn an_imu_with_gaps_and_an_end_is_used_where_it_is() {
+    let (mut recording, truth, frame) = town();
+    let at = |r: &ImuReading| r.t.ns() / 1_000_000_000;
+    recording.imu.retain(|r| at(r) < 90 && !(30..33).contains(&at(r)));
+    recording.imu[500].gyro_radps.x = f64::NAN;
+    recording.imu[700].t = recording.imu[699].t;
+    let (track, quarantine) = fused(&recording);
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(quarantine.total() == 2 && metres < 1.1 && degrees < 2.0, "{metres} {degrees}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_the_sensors_say_the_track_is_finite_and_in_order(
+        imu in prop::collection::vec((0i64..40_000_000_000, prop::array::uniform6(-40.0..40.0f64)), 0..400),
+        wheel in prop::collection::vec((any::<i64>(), prop::num::f64::ANY), 0..60),
+        places in prop::collection::vec((-1e3..1e3f64, -1e3..1e3f64, prop::option::of(0.0..50.0f64)), 2..60),
+    ) {
+        let frame = EnuFrame::new(Geodetic::new(127.0, 37.4, 60.0));
+        let mut recording = Recording::new("any", "folder", "CC0-1.0");
+        recording.gnss = places.iter().enumerate().map(|(k, (x, y, speed_mps))| GnssFix {
+            t: Some(Timestamp::from_ns(k as i64 * 700_000_000)),
+            place: frame.to_geodetic(Vector3::new(x / 20.0 + k as f64 * 5.0, y / 20.0, 0.0)),
+            speed_mps: *speed_mps,
+            course_deg: speed_mps.map(|v| v * 7.0),
+            sigma_xy_m: None,
+            sigma_z_m: None,
+            record: k as u64,
+        }).collect();
+        recording.imu = imu.iter().map(|(t, v)| ImuReading {
+            t: Timestamp::from_ns(*t),
+            accel_mps2: Vector3::new(v[0], v[1], v[2] + 9.8),
+            gyro_radps: Vector3::new(v[3], v[4], v[5]) / 10.0,
+        }).collect();
+        recording.wheel = wheel.iter().map(|(t, v)| WheelReading { t: Timestamp::from_ns(*t), speed_mps: *v, steering_rad: None }).collect();
+        let Ok(track) = fuse(&recording, &FuseConfig::default(), &mut Quarantine::new()) else { return Ok(()) };
+        prop_assert!(track.rows.windows(2).all(|w| w[0].s_m <= w[1].s_m && w[0].t_ns < w[1].t_ns));
+        for row in &track.rows {
+            let all = row.pose.translation.iter().chain(row.pose.rotation.coords.iter());
+            prop_assert!(all.chain([&row.speed_mps, &row.yaw_rate_radps, &row.sigma_xy_m]).all(|v| v.is_finite()));
+        }
+    }
+}
