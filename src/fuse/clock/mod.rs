@@ -8,8 +8,8 @@ use crate::record::Recording;
 use super::inertial::FoundClock;
 use super::{ClockChoice, ClockOffset, FuseConfig};
 
-/// An offset that is not known to this, seconds, counts as unknown: a car moves a decimetre in the time.
-const USEFUL_SIGMA_S: f64 = 0.01;
+/// An offset that is not known to this, seconds, counts as unknown: a car in town moves two decimetres in the time.
+const USEFUL_SIGMA_S: f64 = 0.02;
 
 /// A row per sensor with times, the reference ones first, then by name.
 ///

@@ -54,7 +54,9 @@ pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
         set(BG, &[0.02, 0.02, 0.3]);
         set(BA, &[2.0, 2.0, 0.1]);
     }
-    set(LEVER, &if drive.antenna.is_some() { [0.05, 0.05] } else { [0.7, 0.2] });
+    // Between the two both calibrations lie.
+    let measured = drive.antenna.is_some() && drive.imu_at.is_some();
+    set(LEVER, &if measured { [0.05, 0.05] } else { [0.7, 0.2] });
     set(LATE, &[0.1]);
     let drift = |sigma_s: f64| if sigma_s > 0.0 { 20.0 } else { 0.0 };
     set(DI, &[drift(drive.imu_clock.sigma_s)]);

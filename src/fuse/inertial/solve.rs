@@ -5,7 +5,7 @@ use super::guess::guess;
 use super::measure::{Problem, variances};
 use super::model::{AHEAD, DI, DW, LATE, N, Nav, P, Shared, T, TI, TW, YAW, skew};
 use super::nodes::{Nodes, Sensed, gap_s, on_clock};
-use super::noise::Noises;
+use super::noise::{Noises, median};
 use super::preintegrate::Readings;
 use super::{Drive, FoundClock, Solution, SolvedRow};
 use nalgebra::Vector3;
@@ -18,6 +18,8 @@ const SETTLED: (f64, f64, f64) = (0.02, 1e-3, 3e-4);
 /// A receiver's velocity that lags by less than so many sigmas, and seconds, is on time.
 const LATE_SIGMAS: f64 = 4.0;
 const LATE_S: f64 = 0.02;
+/// What an antenna without a calibration may be off by more than the filter finds, metres.
+const UNMEASURED_M: f64 = 0.15;
 
 /// The trajectory of a drive with an IMU; `None` where it does not move enough to have a heading.
 pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
@@ -69,9 +71,12 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             }));
             let known = filter.covariance();
             let sigma = |i: usize| known[(i, i)].max(0.0).sqrt();
+            // An antenna that sits ahead of where it is thought to looks like a clock that is late by as much way.
+            let usual_mps = median(navs.iter().map(|n| n.v.norm()).filter(|v| *v > 1.0).collect()).unwrap_or(1.0);
+            let aside = if drive.antenna.is_some() && calibrated { 0.0 } else { UNMEASURED_M / usual_mps };
             let clock = |offset_s: f64, drift_ppm: f64, i: usize, d: usize| FoundClock {
                 offset_s,
-                sigma_s: sigma(i),
+                sigma_s: libm::hypot(sigma(i), aside),
                 drift_ppm,
                 drift_sigma_ppm: sigma(d),
             };
