@@ -18,6 +18,8 @@ const ACCEL_WALK: f64 = 1e-3;
 const TAU_S: f64 = 45.0;
 /// Receivers take their errors for independent: what is slow of them is a little more than they say.
 const SLOW: f64 = 1.2;
+/// Share of a fix's sigma that may stay over a drive, where the sigma is but assumed.
+const UNSEEN: f64 = 0.3;
 /// Nodes that the likelihood of the slow error is taken over.
 const LIKELY_NODES: usize = 6000;
 
@@ -53,6 +55,12 @@ impl Noises {
     /// Sigma of the slow error over that of the fix.
     pub fn slow_share(&self) -> f64 {
         self.slow * (1.0 - self.white * self.white).max(0.25).sqrt()
+    }
+
+    /// One sigma of an error that stays over a whole drive, over that of the median fix: no drive tells it, so that a
+    /// receiver that says nothing of itself is believed no more than this.
+    pub fn unseen(&self, drive: &Drive) -> f64 {
+        if drive.sigmas_said { 0.0 } else { UNSEEN }
     }
 
     /// Learns from what a round left over.
@@ -96,11 +104,11 @@ impl Noises {
     }
 
     /// Finds the scale of the slow error under which the fixes of a receiver that says nothing of itself are likeliest.
-    /// What it changes by is seen, what it stays at is not: it is never taken to be small.
+    /// What it changes by is seen here, what it stays at is not: see [`Noises::unseen`].
     pub fn weigh_slow(&mut self, problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed) {
         const STEP: f64 = 0.5;
-        const SPREAD: f64 = 1.0;
-        const LEAST: f64 = -1.6;
+        const SPREAD: f64 = 1.5;
+        const LEAST: f64 = -4.0;
         let score = |x: f64| {
             let noises = Noises { slow: SLOW * libm::exp(x), ..*self };
             let first = &navs[..navs.len().min(LIKELY_NODES)];

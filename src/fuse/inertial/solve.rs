@@ -66,8 +66,11 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             }
             let mut sigmas = vec![[0.0; 3]; navs.len()];
             let calibrated = drive.imu_at.is_some();
+            let stays = noises.unseen(drive) * noises.usual_sigma_m;
             filter.smooth(Some(&mut |k: usize, known: &Known<N>| {
                 sigmas[k] = row_sigmas(&navs[k], &shared, calibrated, known);
+                sigmas[k][0] = libm::hypot(sigmas[k][0], stays);
+                sigmas[k][1] = libm::hypot(sigmas[k][1], stays);
             }));
             let known = filter.covariance();
             let sigma = |i: usize| known[(i, i)].max(0.0).sqrt();
