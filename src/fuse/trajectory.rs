@@ -32,15 +32,15 @@ const BASELINE_M: f64 = 2.0;
 /// Fuses one segment (see [`super::segments`]) into its ego trajectory.
 ///
 /// Poses that the source gives are kept (`pose = "auto"` or `"source"`). Else positions come from GNSS, else from the
-/// geotags of pictures. With times they are smoothed at constant velocity, with a row at each of them and at least ten a
-/// second between; without times they are taken as they are, in the order given, and the track is one over distance. The
-/// heading is that of the path over at least 2 m, so that it holds at a stop; roll and pitch are 0. An ego that reverses
-/// looks like one that turned round: GNSS alone cannot tell. A track that never moves takes its heading from the
-/// compass of its pictures, where they have one.
+/// geotags of pictures. GNSS with an IMU or wheels, or at least every 2.5 s, goes through the smoother of
+/// [`inertial`](super::inertial), which also finds the clocks of IMU and wheels; sparse fixes and geotags with times are
+/// smoothed at constant velocity, with the heading that of the path over at least 2 m. A row lies at each position and at
+/// least ten a second between. Without times positions are taken as they are, in the order given, and the track is one
+/// over distance. A track that never moves takes its heading from the compass of its pictures, where they have one.
 ///
-/// `sigma_xy_m` of an estimated row is never below that of its fixes, since errors of neighbouring fixes are alike and
-/// do not average out; between distant fixes it grows. Refused positions (off the globe, repeated, jumping) go to
-/// `quarantine`. Clocks are taken as they are and their offsets stated as unknown, or trusted if the config says so.
+/// `sigma_xy_m` knows that errors of neighbouring fixes are alike and do not average out; between distant fixes it grows.
+/// Refused positions and readings (off the globe, repeated, jumping, not finite) go to `quarantine`, and so does what was
+/// put right (units, mounts). Offsets of clocks are estimated, or trusted to be 0 if the config says so.
 ///
 /// # Errors
 ///

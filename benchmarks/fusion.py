@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""What fusion makes of drives whose truth is known: positions, heading, error bars, clocks, and how long it takes.
+
+    python benchmarks/fusion.py [--worldloom target/release/worldloom] [--data DIR] [--drives 10] [--seeds 11 0]
+
+Generates drives with `worldloom synth` (a seed of 0 is a fresh one), leaves sensors out or cuts GNSS for 20 s, builds data sets,
+and compares `poses` with the truth, without alignment; raw GNSS is compared at the antenna. DIR holds `comma2k19-sf`: its live
+GNSS, IMU and CAN are fused without its poses, which are the truth; 100 ms are then added to the times of CAN. The last row
+is an hour of 100 Hz IMU and 10 Hz GNSS, CPU seconds of the whole build less those of a minute's. Needs numpy, pyarrow, pyproj.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import resource
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pyproj
+
+ROOT = Path(__file__).resolve().parents[1]
+TO_ECEF = pyproj.Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
+TO_GEODETIC = pyproj.Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
+
+
+def axes(lon: float, lat: float) -> np.ndarray:
+    """East, north and up in ECEF, as rows."""
+    a, b = math.radians(lon), math.radians(lat)
+    sa, ca, sb, cb = math.sin(a), math.cos(a), math.sin(b), math.cos(b)
+    return np.array([[-sa, ca, 0], [-sb * ca, -sb * sa, cb], [cb * ca, cb * sa, sb]])
+
+
+class Local:
+    """ENU at an origin."""
+
+    def __init__(self, lon: float, lat: float, height: float) -> None:
+        self.origin, self.axes = np.array(TO_ECEF.transform(lon, lat, height)), axes(lon, lat)
+
+    def enu(self, lon, lat, height) -> np.ndarray:
+        return (np.stack(TO_ECEF.transform(lon, lat, height), axis=1) - self.origin) @ self.axes.T
+
+
+def columns(path: Path) -> dict[str, np.ndarray]:
+    """A CSV by column; times as integers."""
+    with path.open(newline="") as f:
+        rows = list(csv.DictReader(f))
+    return {
+        k: np.array([int(r[k]) if k == "t_ns" else float(r[k] or "nan") for r in rows], dtype=np.int64 if k == "t_ns" else float)
+        for k in rows[0]
+    }
+
+
+def forward(table) -> np.ndarray:
+    w, x, y, z = (np.asarray(table[k]) for k in ("qw", "qx", "qy", "qz"))
+    return np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=1)
+
+
+def build(worldloom: Path, folder: Path, extra: str = "") -> tuple[dict, dict]:
+    """Builds the drives of a folder; poses and clocks by recording."""
+    config = folder / "fuse.toml"
+    config.write_text(
+        '[dataset]\nname = "fusion"\nlicense = "CC0-1.0"\n[[recording]]\n'
+        + (extra or f'kind = "folder"\npath = "{folder}/drives/*"\n')
+        + 'license = "CC0-1.0"\n[fuse]\npose = "estimate"\nmatch = false\nregister = "off"\n'
+    )
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    done = subprocess.run([worldloom, "build", config, "--out", out], capture_output=True, text=True)
+    if done.returncode not in (0, 3):
+        raise SystemExit(done.stderr)
+    poses: dict = {}
+    for file in sorted(out.glob("poses/*.parquet")):
+        table = pq.read_table(file)
+        for name in set(table["recording_id"].to_pylist()):
+            mask = np.array(table["recording_id"].to_pylist()) == name
+            poses[name] = {k: np.asarray(table[k].to_numpy(zero_copy_only=False))[mask] for k in
+                           ("t_ns", "lon", "lat", "height_m", "heading_deg", "sigma_xy_m") if k in table.column_names}
+            for k in ("qw", "qx", "qy", "qz"):
+                poses[name][k] = table[k].to_numpy()[mask]
+    rows = [r for f in sorted(out.glob("recordings/*.parquet")) for r in pq.read_table(f).to_pylist()]
+    origin = {r["recording_id"]: (r["origin_lon"], r["origin_lat"], r["origin_height_m"]) for r in rows}
+    clocks = {r["recording_id"]: {c["sensor"]: c for c in r["clock"] or []} for r in rows}
+    for name, at in origin.items():
+        poses[name]["origin"] = at
+    return poses, clocks
+
+
+def errors(pose: dict, truth: dict, shift_ns: int = 0) -> dict:
+    """Horizontal RMSE and largest error (m), RMSE of the heading (degrees), NEES per degree of freedom."""
+    local = Local(*pose["origin"])
+    t = (truth["t_ns"] - pose["t_ns"][0] + shift_ns) / 1e9
+    at = (pose["t_ns"] - pose["t_ns"][0]) / 1e9
+    inside = (at >= t[0]) & (at <= t[-1])
+    want = local.enu(truth["lon"], truth["lat"], truth["height_m"])
+    got = local.enu(pose["lon"], pose["lat"], pose["height_m"])
+    off = np.stack([got[inside, k] - np.interp(at[inside], t, want[:, k]) for k in range(2)], axis=1)
+    square = (off**2).sum(axis=1)
+    ahead, true_ahead = forward(pose), forward(truth)
+    true_yaw = np.unwrap(np.arctan2(true_ahead[:, 1], true_ahead[:, 0]))
+    turn = np.arctan2(ahead[inside, 1], ahead[inside, 0]) - np.interp(at[inside], t, true_yaw)
+    turn = np.degrees((turn + np.pi) % (2 * np.pi) - np.pi)
+    return {"rmse": math.sqrt(square.mean()), "max": math.sqrt(square.max()), "heading": math.sqrt((turn**2).mean()),
+            "nees": float((square / (2 * pose["sigma_xy_m"][inside] ** 2)).mean())}
+
+
+def raw_error(drive: Path, truth: dict) -> float:
+    """RMSE of the fixes, at the antenna."""
+    gnss = columns(drive / "gnss.csv")
+    arm = json.loads((drive / "calibration.json").read_text())["gnss"]["ego_se3_sensor"]["t"]
+    local = Local(truth["lon"][0], truth["lat"][0], truth["height_m"][0])
+    want = local.enu(truth["lon"], truth["lat"], truth["height_m"]) + arm[0] * forward(truth)
+    got = local.enu(gnss["lon"], gnss["lat"], gnss["height_m"])
+    t, at = truth["t_ns"] - truth["t_ns"][0], gnss["t_ns"] - truth["t_ns"][0]
+    off = np.stack([got[:, k] - np.interp(at, t, want[:, k]) for k in range(2)], axis=1)
+    return math.sqrt((off**2).sum(axis=1).mean())
+
+
+def vary(drives: Path, case: str) -> None:
+    """Takes sensors or 20 s of fixes out of drives."""
+    for drive in sorted(drives.iterdir()):
+        if "no IMU" in case:
+            (drive / "imu.csv").unlink()
+        if "no wheels" in case:
+            (drive / "wheel.csv").unlink()
+        if "outage" in case:
+            head, *lines = (drive / "gnss.csv").read_text().splitlines()
+            start = int(lines[0].split(",")[0])
+            kept = [x for x in lines if not 50e9 <= int(x.split(",")[0]) - start < 70e9]
+            (drive / "gnss.csv").write_text("\n".join([head, *kept]) + "\n")
+
+
+def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
+    world = work / f"world-{seed}"
+    command = [worldloom, "synth", "--out", world, "--drives", str(drives), "--seed", str(seed), "--detail", "traces"]
+    subprocess.run(command, check=True, capture_output=True)
+    names = sorted(p.name for p in (world / "drives").iterdir())
+    truths = {n: columns(world / "truth" / n / "poses.csv") for n in names}
+    raws = {n: raw_error(world / "drives" / n, truths[n]) for n in names}
+    for case in ("IMU and wheels", "IMU and wheels, 20 s outage", "IMU, no wheels", "wheels, no IMU", "GNSS alone: no IMU, no wheels"):
+        folder = work / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(world / "drives", folder / "drives")
+        vary(folder / "drives", case)
+        poses, clocks = build(worldloom, folder)
+        found = {n: errors(poses[next(k for k in poses if k.endswith(n))], truths[n]) for n in names}
+        ratio = [found[n]["rmse"] / raws[n] for n in names]
+        off, inside = [], []
+        for n in names:
+            said = clocks[next(k for k in clocks if k.endswith(n))]
+            with (world / "truth" / n / "clock.csv").open(newline="") as f:
+                true = {r["sensor"]: int(r["offset_ns"]) / 1e6 for r in csv.DictReader(f)}
+            for sensor in ("imu", "wheel"):
+                c = said.get(sensor)
+                if c and c["offset_ms"] is not None:
+                    off.append(c["offset_ms"] - true[sensor])
+                    inside.append(abs(off[-1]) < 3 * c["sigma_ms"])
+        mean = lambda k: np.mean([f[k] for f in found.values()])
+        clock = f"{np.sqrt(np.mean(np.square(off))):.1f} ms, {100 * np.mean(inside):.0f} %" if off else "–"
+        print(f"| synth {seed}: {case} | {np.mean(list(raws.values())):.2f} | {mean('rmse'):.2f} | {np.mean(ratio):.2f} "
+              f"({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |", flush=True)
+
+
+def comma(worldloom: Path, data: Path, work: Path) -> None:
+    folder = work / "comma"
+    shutil.copytree(data / "comma2k19-sf", folder)
+    load = lambda name: np.load(folder / "segment40" / name, allow_pickle=True)
+    times, gps = load("global_pose/frame_times"), load("global_pose/frame_gps_times")
+    utc = np.median(gps[:, 1] - times) + gps[0, 0] * 604800 + 315964800 - 18
+    places, turns = load("global_pose/frame_positions"), load("global_pose/frame_orientations")
+    lon, lat, height = TO_GEODETIC.transform(*places.T)
+    # Orientations turn the phone's axes (forward first) into ECEF.
+    w, x, y, z = turns.T
+    ahead = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=1)
+    enu = np.stack([axes(a, b) @ f for a, b, f in zip(lon, lat, ahead)])
+    half = 0.5 * np.arctan2(enu[:, 1], enu[:, 0])
+    zero = np.zeros_like(half)
+    truth = {"t_ns": np.round(times * 1e9).astype(np.int64) + round(utc * 1e9), "lon": lon, "lat": lat, "height_m": height,
+             "qw": np.cos(half), "qx": zero, "qy": zero, "qz": np.sin(half)}
+    extra = f'kind = "comma2k19"\npath = "{folder}"\n'
+    offsets = {}
+    for late in (0.0, 0.1):
+        file = folder / "segment40/processed_log/CAN/speed/t"
+        before = np.load(file)
+        with file.open("wb") as f:
+            np.save(f, before + late)
+        poses, clocks = build(worldloom, folder, extra)
+        name = next(iter(poses))
+        offsets[late] = clocks[name]["wheel"]["offset_ms"]
+        if late == 0.0:
+            imu = clocks[name]["imu"]["offset_ms"] or 0.0
+            for what, shift in (("as they are", 0), ("its poses on the IMU's clock", round(imu * 1e6)), ("best shift: -130 ms", -130_000_000)):
+                e = errors(poses[name], truth, shift)
+                print(f"| comma2k19-sf, {what} | | {e['rmse']:.2f} | | {e['heading']:.2f} | {e['nees']:.2f} | |", flush=True)
+    found = None if None in offsets.values() else offsets[0.0] - offsets[0.1]
+    print(f"| comma2k19-sf, 100 ms added to CAN | | | | | | {'unknown' if found is None else f'{found:.1f} ms found'} |")
+
+
+def hour(worldloom: Path, work: Path) -> None:
+    """CPU seconds for an hour of driving, less those for a minute."""
+    rng = np.random.default_rng(1)
+    spent = {}
+    for minutes in (1, 60):
+        folder = work / f"hour-{minutes}"
+        drive = folder / "drives" / "long"
+        drive.mkdir(parents=True)
+        t = np.arange(0, minutes * 60, 0.01)
+        speed, rate = 10 + 6 * np.sin(0.05 * t), 0.15 * np.sin(0.11 * t) + 0.1 * np.cos(0.037 * t)
+        yaw = np.cumsum(rate) * 0.01
+        x, y = np.cumsum(speed * np.cos(yaw)) * 0.01, np.cumsum(speed * np.sin(yaw)) * 0.01
+        ns = np.round(t * 1e9).astype(np.int64) + 1_700_000_000_000_000_000
+        force = np.stack([np.gradient(speed, 0.01), speed * rate, np.full_like(t, 9.7992)], axis=1)
+        force += rng.normal(0, 0.05, force.shape)
+        turn = np.stack([0 * t, 0 * t, rate], axis=1) + rng.normal(0, 0.002, force.shape)
+        with (drive / "imu.csv").open("w") as f:
+            f.write("t_ns,ax_mps2,ay_mps2,az_mps2,wx_radps,wy_radps,wz_radps\n")
+            f.writelines(f"{a},{','.join(f'{v:.5f}' for v in (*b, *c))}\n" for a, b, c in zip(ns, force, turn))
+        with (drive / "gnss.csv").open("w") as f:
+            f.write("t_ns,lon,lat,height_m,speed_mps,course_deg,sigma_xy_m,sigma_z_m\n")
+            for k in range(0, len(t), 10):
+                e, n = x[k] + rng.normal(), y[k] + rng.normal()
+                lon, lat = 127 + e / 88_996, 37 + n / 110_985
+                course = (90 - math.degrees(yaw[k] + 0.01 * rng.normal())) % 360
+                f.write(f"{ns[k]},{lon:.9f},{lat:.9f},50.0,{speed[k] + 0.1 * rng.normal():.3f},{course:.2f},1.0,1.5\n")
+        mount = {"ego_se3_sensor": {"t": [0, 0, 0], "q": [1, 0, 0, 0]}}
+        (drive / "calibration.json").write_text(json.dumps({"imu": mount, "gnss": mount}))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        build(worldloom, folder)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent[minutes] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\nAn hour of 100 Hz IMU and 10 Hz GNSS, read, fused and written: {spent[60] - spent[1]:.1f} s of CPU")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--worldloom", type=Path, default=ROOT / "target/release/worldloom")
+    parser.add_argument("--data", type=Path, default=os.environ.get("WORLDLOOM_DATA"))
+    parser.add_argument("--drives", type=int, default=10)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 0])
+    args = parser.parse_args()
+    print("| drives | raw m | fused m | ratio (worst) | heading ° | NEES | clocks: RMSE, inside 3 sigma |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in args.seeds:
+            synth(args.worldloom, seed or secrets.randbelow(1_000_000) + 1, args.drives, Path(folder))
+        if args.data and (Path(args.data) / "comma2k19-sf").is_dir():
+            comma(args.worldloom, Path(args.data), Path(folder))
+        hour(args.worldloom, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
