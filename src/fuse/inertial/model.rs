@@ -83,7 +83,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The IMU from the rear axle, body axes, metres.
-    pub fn from_axle(&self) -> Vector3<f64> {
+    pub fn imu_past_axle(&self) -> Vector3<f64> {
         self.imu + Vector3::new(self.ahead, 0.0, 0.0)
     }
 
@@ -199,7 +199,7 @@ impl Nav {
 
     /// Velocity of the rear axle in the axes of travel at an angular rate of the body, m/s.
     pub fn axle_velocity(&self, shared: &Shared, rate: Vector3<f64>) -> Vector3<f64> {
-        shared.body_r_travel().inverse() * (self.q.inverse() * self.v - rate.cross(&shared.from_axle()))
+        shared.body_r_travel().inverse() * (self.q.inverse() * self.v - rate.cross(&shared.imu_past_axle()))
     }
 }
 
@@ -281,13 +281,13 @@ impl Moment<'_> {
         let Moment { nav, shared, r, .. } = self;
         let rate = Vector3::new(0.0, 0.0, self.rate.z);
         let across = r.transpose() * nav.v;
-        let body = across - rate.cross(&shared.from_axle());
+        let body = across - rate.cross(&shared.imu_past_axle());
         let mount = shared.body_r_travel().to_rotation_matrix().into_inner();
         // Axis of the ego in the body.
         let axis_b: Vector3<f64> = mount.column(axis).into_owned();
         let row = Row::new().with3(V, r * axis_b);
         let row = row.with3(T, skew(across).transpose() * axis_b);
-        let row = row.with3(BG, -skew(shared.from_axle()).transpose() * axis_b);
+        let row = row.with3(BG, -skew(shared.imu_past_axle()).transpose() * axis_b);
         let ego = mount.transpose() * body;
         // The ego's velocity seen from axes turned on by a small angle.
         let (yaw, pitch) = match axis {

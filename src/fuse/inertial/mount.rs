@@ -15,6 +15,9 @@ const LOWEST_CORRELATION: f64 = 0.4;
 /// Fewer moments than this do not either.
 const FEWEST: usize = 20;
 
+/// Two accelerations on the ground, m/s².
+type Pair = ([f64; 2], [f64; 2]);
+
 /// Mean specific force: mostly gravity.
 pub(super) fn mean_force(readings: &[Reading]) -> Vector3<f64> {
     readings.iter().map(|r| r.force).sum::<Vector3<f64>>() / readings.len().max(1) as f64
@@ -39,7 +42,8 @@ pub(super) fn level(readings: &mut [Reading]) {
 /// Turns levelled readings so that x is ahead, by the accelerations of the fixes; `false` where they do not tell.
 /// `offset_s` is to be added to the readings' times.
 pub(super) fn face_ahead(readings: &mut [Reading], fixes: &[Fix], offset_s: f64) -> bool {
-    let mut pairs: Vec<([f64; 2], [f64; 2])> = Vec::new();
+    // Accelerations ahead and to the left: as the fixes have them, as felt.
+    let mut pairs: Vec<Pair> = Vec::new();
     let mut j = 0;
     for b in fixes {
         while b.t - fixes[j].t > 1.05 {
@@ -63,7 +67,7 @@ pub(super) fn face_ahead(readings: &mut [Reading], fixes: &[Fix], offset_s: f64)
         return false;
     }
     let n = pairs.len() as f64;
-    let mean = |of: &dyn Fn(&([f64; 2], [f64; 2])) -> f64| pairs.iter().map(of).sum::<f64>() / n;
+    let mean = |of: &dyn Fn(&Pair) -> f64| pairs.iter().map(of).sum::<f64>() / n;
     let (a0, a1) = (mean(&|p| p.0[0]), mean(&|p| p.0[1]));
     let (f0, f1) = (mean(&|p| p.1[0]), mean(&|p| p.1[1]));
     let (mut along, mut across, mut seen, mut felt) = (0.0, 0.0, 0.0, 0.0);

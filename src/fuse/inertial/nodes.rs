@@ -9,6 +9,8 @@ use super::preintegrate::{Reading, Readings, Stretch};
 
 /// Nodes lie no farther apart than this, nanoseconds.
 const STEP_NS: i64 = 100_000_000;
+/// Between two nodes the ego turns evenly to this, radians: interpolation is to be true within 0.1 degrees.
+const EVEN_RAD: f64 = 0.0012;
 /// Readings of wheels that are averaged for a node: those within this of it, seconds.
 const WHEEL_HALF_S: f64 = 0.05;
 /// All wheel speeds within this of a node are below the next number where the ego stands.
@@ -40,7 +42,8 @@ pub(super) struct Sensed {
 }
 
 impl Nodes {
-    pub fn of(drive: &Drive) -> Nodes {
+    /// The nodes of a drive, closer where the readings (on about the right clock) turn unevenly.
+    pub fn of(drive: &Drive, readings: &Readings) -> Nodes {
         let mut out = Nodes { t_ns: Vec::new(), t: Vec::new(), fix: Vec::new(), fix_before: Vec::new() };
         let start = drive.fixes[0].t_ns;
         for (i, fix) in drive.fixes.iter().enumerate() {
@@ -53,8 +56,16 @@ impl Nodes {
             if let Some(before) = i.checked_sub(1).map(|b| &drive.fixes[b]) {
                 let span = fix.t_ns - before.t_ns;
                 let parts = ((span + STEP_NS - 1) / STEP_NS).clamp(1, 1200);
-                for k in 1..parts {
-                    push(before.t_ns + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64, None, i - 1);
+                let at = |k: i64, of: i64| before.t_ns + (i128::from(span) * i128::from(k) / i128::from(of)) as i64;
+                for k in 0..parts {
+                    if k > 0 {
+                        push(at(k, parts), None, i - 1);
+                    }
+                    let seconds = |t_ns: i64| (t_ns - start) as f64 / 1e9;
+                    let finer = pieces(readings, seconds(at(k, parts)), seconds(at(k + 1, parts)));
+                    for piece in 1..finer {
+                        push(at(k * finer + piece, parts * finer), None, i - 1);
+                    }
                 }
             }
             push(fix.t_ns, Some(i), i);
@@ -122,6 +133,20 @@ impl Nodes {
             acceleration,
             since_middle_s: self.t[k] - self.middle(),
         }
+    }
+}
+
+/// Into how many pieces a stretch is to be cut, so that each turns evenly.
+fn pieces(readings: &Readings, from: f64, to: f64) -> i64 {
+    let zero = Vector3::zeros();
+    let part = |a: f64, b: f64| readings.between(a, b, zero, zero);
+    let (first, second) = (part(from, 0.5 * (from + to)), part(0.5 * (from + to), to));
+    // How far halfway round is from half the turn.
+    let uneven = (first.rate - second.rate).norm() * 0.25 * (to - from);
+    match first.covered && second.covered {
+        true if uneven > 4.0 * EVEN_RAD => 4,
+        true if uneven > EVEN_RAD => 2,
+        _ => 1,
     }
 }
 

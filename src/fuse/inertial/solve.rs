@@ -23,7 +23,10 @@ const UNMEASURED_M: f64 = 0.15;
 
 /// The trajectory of a drive with an IMU; `None` where it does not move enough to have a heading.
 pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
-    let nodes = Nodes::of(drive);
+    let gap_s = gap_s(&drive.imu);
+    let imu = on_clock(&drive.imu, drive.imu_clock.offset_s, 0.0, 0.0);
+    let readings = Readings::new(&imu, gap_s);
+    let nodes = Nodes::of(drive, &readings);
     let imu_at = drive.imu_at.unwrap_or_default();
     let mut shared = Shared {
         scale: 0.0,
@@ -38,11 +41,7 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         ahead: 0.0,
         late_s: 0.0,
     };
-    let gap_s = gap_s(&drive.imu);
-    let mut navs = {
-        let imu = on_clock(&drive.imu, shared.imu_s, 0.0, nodes.middle());
-        guess(drive, &nodes, &shared, &Readings::new(&imu, gap_s))?
-    };
+    let mut navs = guess(drive, &nodes, &shared, &readings)?;
     let mut problem = Problem { drive, nodes, prior: (navs[0], shared), variances: variances(drive) };
     let mut noises = Noises::of(drive);
     let mut filter = Filter::new(navs.len());
@@ -124,7 +123,7 @@ fn fits(problem: &Problem, navs: &[Nav], shared: &Shared, sensed: &Sensed, noise
 fn row_sigmas(nav: &Nav, shared: &Shared, calibrated: bool, known: &Known<N>) -> [f64; 3] {
     let r = nav.q.to_rotation_matrix().into_inner();
     // The ego's origin is the IMU's less its place in the ego: without a calibration, the rear axle.
-    let turn = r * skew(if calibrated { shared.imu } else { shared.from_axle() });
+    let turn = r * skew(if calibrated { shared.imu } else { shared.imu_past_axle() });
     let free = if calibrated { 0.0 } else { 1.0 };
     let axis = |a: usize| {
         let row = Row::new().with(P + a, 1.0).with3(T, turn.row(a).transpose());
@@ -151,7 +150,7 @@ fn rows(
             let (a, b) = (k.saturating_sub(1), (k + 1).min(navs.len() - 1));
             SolvedRow {
                 t_ns: nodes.t_ns[k],
-                at: nav.p - nav.q * if calibrated { shared.imu } else { shared.from_axle() },
+                at: nav.p - nav.q * if calibrated { shared.imu } else { shared.imu_past_axle() },
                 // A calibration says how the ego lies to the IMU; without one the ego looks where it drives.
                 rotation: if calibrated { nav.q } else { nav.q * shared.body_r_travel() },
                 sigma_xy_m: sigmas[k][0],
