@@ -170,7 +170,7 @@ impl Lattice {
         // are news.
         let since = self.columns.last().map_or(f64::MAX, |c| points[kept.point].t_s - points[c.point].t_s);
         let own = (since / ALIKE_S).clamp(LEAST_NEWS, 1.0);
-        let weight = 1.0 - model.common * (1.0 - own) + (kept.stay_s / STAY_S).min(1.0);
+        let weight = own + (kept.stay_s / STAY_S).min(1.0);
         column.off *= weight;
         column.candidates.iter_mut().for_each(|c| c.log *= weight);
         column.gap = gap;

@@ -42,6 +42,8 @@ const LEAST_SIGMA_M: f64 = 4.0;
 const MOST_SIGMA_M: f64 = 100.0;
 /// Positions that the usual sigma counts for beside those of a trace.
 const PRIOR_WEIGHT: f64 = 5.0;
+/// What smoothing leaves of white noise, at most.
+const SMOOTHED: f64 = 0.5;
 /// Matched again where sigma turns out to be off by this factor.
 const REMATCH: f64 = 1.2;
 /// A pause longer than this, seconds, and than so many usual intervals, says that the rest is another trip.
@@ -58,8 +60,6 @@ struct Model {
     mode: Mode,
     /// One sigma of positions about their road, metres.
     sigma_m: f64,
-    /// Share of it that neighbouring positions have in common.
-    common: f64,
 }
 
 impl Model {
@@ -171,8 +171,7 @@ impl<'a> Matcher<'a> {
         let told: Vec<f64> = fixes.iter().filter_map(|f| f.sigma_xy_m).filter(|s| s.is_finite() && *s > 0.0).collect();
         let usual = if told.is_empty() { USUAL_SIGMA_M } else { trace::median(&mut told.clone()) };
         let usual = usual.clamp(LEAST_SIGMA_M, MOST_SIGMA_M);
-        let common = |sigma_m: f64| (1.0 - (0.5 * trace.noise_m / sigma_m).powi(2)).max(0.0);
-        let mut model = Model { mode: self.mode, sigma_m: usual, common: common(usual) };
+        let mut model = Model { mode: self.mode, sigma_m: usual };
         let mut chosen = self.solve(&trace, &model, &gaps);
         let mut residuals = Route::residuals(&self.lattice.columns, &chosen);
         if !residuals.is_empty() {
@@ -183,7 +182,6 @@ impl<'a> Matcher<'a> {
             let sigma_m = mixed.clamp(LEAST_SIGMA_M, MOST_SIGMA_M);
             if sigma_m > model.sigma_m * REMATCH || sigma_m * REMATCH < model.sigma_m {
                 model.sigma_m = sigma_m;
-                model.common = common(sigma_m);
                 chosen = self.solve(&trace, &model, &gaps);
             }
         }
@@ -200,7 +198,7 @@ impl<'a> Matcher<'a> {
 
     fn solve(&mut self, trace: &Trace, model: &Model, gaps: &[(usize, String)]) -> Vec<lattice::Chosen> {
         self.lattice.clear();
-        let apart_m = 2.0 * trace.noise_m.max(model.sigma_m);
+        let apart_m = 2.0 * model.sigma_m.max(SMOOTHED * trace.noise_m);
         let mut kept = trace::thin(&trace.points, apart_m);
         // Both sides of a gap stay.
         kept.extend(gaps.iter().flat_map(|g| [g.0 - 1, g.0]).map(|point| Kept { point, stay_s: 0.0 }));
