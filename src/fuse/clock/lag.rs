@@ -1,10 +1,10 @@
 //! How late one sensor is against another, from signals that both see and that need no calibration.
 //!
-//! A coarse search by correlation over ten seconds either way, then least squares on the offset itself: its curvature is
+//! A coarse search by correlation over twenty seconds either way, then least squares on the offset itself: its curvature is
 //! the sigma, its residuals say whether the two see the same at all.
 
-/// Farthest offset looked for, seconds.
-const FARTHEST_S: f64 = 10.0;
+/// Farthest offset looked for, seconds: the 18 s between GPS time and UTC are within.
+const FARTHEST_S: f64 = 20.0;
 /// Step of the coarse search, seconds.
 const COARSE_S: f64 = 0.05;
 /// So many moments are looked at in it.

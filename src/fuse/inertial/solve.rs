@@ -44,6 +44,8 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
     let mut navs = guess(drive, &nodes, &shared, &readings)?;
     let mut problem = Problem { drive, nodes, prior: (navs[0], shared), variances: variances(drive) };
     let mut noises = Noises::of(drive);
+    // Without a gyro the heading is not known so well as to be worth more rounds.
+    let turned = if drive.felt { SETTLED.1 } else { 10.0 * SETTLED.1 };
     let mut filter = Filter::new(navs.len());
     for round in 1..=ROUNDS {
         let sensed = problem.nodes.sense(drive, &navs, &shared, gap_s);
@@ -51,7 +53,7 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         let errors = filter.smooth(None);
         let most = |at: usize| errors.iter().map(|e| e.fixed_rows::<3>(at).norm()).fold(0.0, f64::max);
         let clocked = errors[0][TI].abs().max(errors[0][TW].abs());
-        let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < SETTLED.1 && clocked < SETTLED.2;
+        let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < turned && clocked < SETTLED.2;
         for (nav, error) in navs.iter_mut().zip(&errors) {
             *nav = nav.corrected(error);
         }

@@ -210,7 +210,7 @@ fn an_imu_with_gaps_and_an_end_is_used_where_it_is() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
     fn whatever_the_sensors_say_the_track_is_finite_and_in_order(
         imu in prop::collection::vec((0i64..40_000_000_000, prop::array::uniform6(-40.0..40.0f64)), 0..400),
