@@ -254,3 +254,13 @@ fn probe_says_what_lies_there() {
     assert_eq!(probe.times.map(|t| t[0].clone()).as_deref(), Some("2023-11-06T14:28:09Z"));
     assert!(probe.notes.iter().any(|n| n.contains("heading") && n.contains("4 times")), "{:?}", probe.notes);
 }
+
+#[test]
+fn a_trace_without_a_date_is_left_out_beside_one_with_dates() {
+    let Some(data) = worldloom_data() else { return };
+    let (recordings, quarantine) = read(&data.join("mountain-view-nmea-span"));
+    assert_eq!((recordings[0].gnss.len(), recordings[0].clocks[0].scale), (1653, ClockScale::Utc));
+    let left: Vec<u64> =
+        quarantine.iter().filter(|(_, reason, _)| reason.contains("no date")).map(|r| r.2.count).collect();
+    assert_eq!(left, [1748]);
+}

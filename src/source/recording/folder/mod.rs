@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
 use crate::record::{Clock, FrameRecord, HeightDatum, Modality, Recording, Sensor, SourceFile, SourceRef};
 use crate::source::{CsvColumns, Probe, RecordingOptions, RecordingSource};
+use crate::time::ClockScale;
 
 use super::table::TimeRule;
 use super::trace::Traces;
@@ -151,11 +152,29 @@ impl Folder {
         // The config's columns are those of the positions: no other table of a folder needs a mapping so often.
         let mut gnss_columns = self.options.columns.clone();
         gnss_columns.extend(columns("gnss").clone());
-        let mut parts = Vec::new();
-        let mut scale = rule("gnss").scale;
+        let mut all = Vec::with_capacity(self.listing.gnss.len());
         for file in &self.listing.gnss {
             let read = trace_file::read(&file.absolute, &gnss_columns, rule("gnss"), &self.options.limits, quarantine);
             let Some(traces) = or_refuse(read, &file.absolute, quarantine) else { continue };
+            all.push((file, traces));
+        }
+        // Beside traces with dates, one without any cannot be put in order.
+        let holds = |traces: &Traces, scale| traces.scale == scale && traces.tracks.iter().any(|t| !t.fixes.is_empty());
+        if all.iter().any(|(_, traces)| holds(traces, ClockScale::Utc)) {
+            all.retain(|(file, traces)| {
+                let dated = !holds(traces, ClockScale::Unknown)
+                    || traces.tracks.iter().flat_map(|t| &t.fixes).all(|f| f.t.is_none());
+                if !dated {
+                    let count = traces.tracks.iter().map(|t| t.fixes.len() as u64).sum();
+                    let reason = "it holds no date, and the traces beside it do: left out";
+                    quarantine.refuse_many(&Location::file(&file.absolute), reason, count);
+                }
+                dated
+            });
+        }
+        let mut parts = Vec::new();
+        let mut scale = rule("gnss").scale;
+        for (file, traces) in all {
             let Traces { tracks, height_datum, scale: of_file, notes } = traces;
             scale = of_file;
             notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);

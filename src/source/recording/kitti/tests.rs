@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use nalgebra::Vector3;
+use proptest::prelude::*;
 
 use super::*;
 use crate::coord::{Camera, heading_deg};
@@ -149,4 +150,30 @@ fn an_odometry_sequence_lies_where_its_recording_toml_says() {
     let lidar = sequence.sensor("velodyne").and_then(|s| s.ego_se3_sensor).expect("mounted");
     assert!((lidar.apply(Vector3::x()) - Vector3::new(0.73, 0.0, 0.08)).norm() < 1e-9, "{lidar:?}");
     assert_eq!(sequence.poses[1].t.map(|t| t.ns()), Some(103_622_400));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn damaged_texts_never_panic(which in 0_usize..4, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let drive = folder.path().join("2011_09_26/drive");
+        let times = "2011-09-26 13:02:25.964389445\n2011-09-26 13:02:26.074347616\n";
+        let oxts = "49.015 8.4343 116.43 0.0357 0.009 -2.6 -6.8 -11.2 13.17 -0.12 -0.03 -0.44 0.04 10.2 -0.3 -0.3 10.2 0.009 \
+            -0.02 -0.01 0.008 -0.02 -0.018 0.02 0.01 4 11 6 6 6\n";
+        let rigid = "R: 1 0 0 0 1 0 0 0 1\nT: 1 2 3\n";
+        let cameras = "S_rect_02: 8 4\nP_rect_02: 7 0 4 1 0 7 2 0 0 0 1 0\nR_rect_00: 1 0 0 0 1 0 0 0 1\n";
+        let mut texts = [
+            (drive.join("oxts/timestamps.txt"), times.as_bytes().to_vec()),
+            (drive.join("oxts/data/0000000000.txt"), oxts.as_bytes().to_vec()),
+            (drive.join("calib_imu_to_velo.txt"), rigid.as_bytes().to_vec()),
+            (drive.join("calib_cam_to_cam.txt"), cameras.as_bytes().to_vec()),
+        ];
+        let text = &mut texts[which].1;
+        let at = at.index(text.len());
+        text[at] = byte;
+        text.truncate(1 + cut.index(2 * text.len()).min(text.len() - 1));
+        texts.iter().for_each(|(path, text)| write(path, text));
+        let _ = read(folder.path(), &RecordingOptions::default());
+    }
 }

@@ -12,7 +12,9 @@ use crate::record::{BlockRef, Codec};
 ///
 /// Where it is damaged or does not become as long as it says.
 pub(in crate::source::recording) fn inflate(packed: &[u8], codec: Codec, inflated: u64) -> Result<Vec<u8>, ErrorKind> {
-    let mut bytes = Vec::new();
+    // Room for what is likely: the size that the block claims may be anything.
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(inflated).unwrap_or(usize::MAX).min(packed.len().saturating_mul(4)));
     let limit = inflated.saturating_add(1);
     let read = match codec {
         Codec::None => packed.take(limit).read_to_end(&mut bytes),
