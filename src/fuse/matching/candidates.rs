@@ -13,6 +13,8 @@ const SIGMAS: f64 = 5.0;
 const FAR_M: f64 = 200.0;
 /// At most so many places on roads, the nearest, each in up to two directions.
 const PLACES: usize = 48;
+/// A road comes back where it went away by so much, metres: one leg of a hairpin bend is not the other.
+const RISE_M: f64 = 1.5;
 /// Below this speed, m/s, the direction of motion says nothing.
 const SLOW_MPS: f64 = 2.0;
 /// One sigma of how a road's drawn direction differs from that of who drives on it, radians.
@@ -69,7 +71,7 @@ impl Finder {
             }
             radius = (radius * 2.0).min(FAR_M);
         }
-        self.nearest_places(sigma_m);
+        self.nearest_places();
         for place in &self.places {
             for edge in [2 * place.road, 2 * place.road + 1] {
                 if graph.allows(edge, mode) {
@@ -85,8 +87,7 @@ impl Finder {
     }
 
     /// Of segments in a row on a road the nearest, and again wherever the road comes back.
-    fn nearest_places(&mut self, sigma_m: f64) {
-        let rise = (0.5 * sigma_m).max(5.0);
+    fn nearest_places(&mut self) {
         self.places.clear();
         let mut highest = 0.0;
         let mut before: Option<Segment> = None;
@@ -95,8 +96,9 @@ impl Finder {
             before = Some(segment);
             match self.places.last_mut() {
                 Some(best) if goes_on => {
-                    let risen = highest >= best.distance_m + rise;
-                    if risen && segment.distance_m <= highest - rise {
+                    highest = segment.begin_m.max(highest);
+                    let risen = highest >= best.distance_m + RISE_M;
+                    if risen && segment.distance_m <= highest - RISE_M {
                         highest = segment.distance_m;
                         self.places.push(segment);
                     } else if segment.distance_m < best.distance_m {

@@ -12,6 +12,7 @@ mod route;
 mod search;
 mod smooth;
 mod steps;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -20,6 +21,7 @@ mod track;
 use crate::coord::LocalPlane;
 use crate::record::{GnssFix, Mode, RoadGraph};
 
+pub use stream::MatchStream;
 pub use track::match_track;
 
 use lattice::Lattice;
@@ -29,7 +31,7 @@ use trace::{Kept, Point, Trace, USUAL_SIGMA_M};
 /// What beginning anew where no way leads costs, nats; detours that cost more are not looked at.
 const BREAK: f64 = 30.0;
 /// What leaving the road network costs, and coming back, nats.
-const LEAVE: f64 = 6.0;
+const LEAVE: f64 = 10.0;
 /// Being off the road is as likely as being so many sigmas from one…
 const OFF_SIGMAS: f64 = 6.0;
 /// … but no nearer to it than this, metres.

@@ -177,6 +177,69 @@ fn restrictions_are_kept_over_nodes_and_ways() {
 }
 
 #[test]
+fn a_restriction_over_a_way_depends_on_where_one_came_from() {
+    // A and C are the two sides of a street, B joins them; D, E, F lead round the block.
+    let two_way = [Modes::ALL; 2];
+    let at = |p: [(f64, f64); 2]| p.to_vec();
+    let mut builder = RoadGraphBuilder::default();
+    builder.lines = vec![
+        line(1, vec![1, 2], at([(0.0, 0.0), (100.0, 0.0)]), two_way),
+        line(2, vec![2, 3], at([(100.0, 0.0), (100.0, 40.0)]), two_way),
+        line(3, vec![3, 4], at([(100.0, 40.0), (0.0, 40.0)]), two_way),
+        line(4, vec![2, 5], at([(100.0, 0.0), (160.0, 0.0)]), two_way),
+        line(5, vec![5, 6], at([(160.0, 0.0), (160.0, 40.0)]), two_way),
+        line(6, vec![6, 3], at([(160.0, 40.0), (100.0, 40.0)]), two_way),
+    ];
+    let way = |ways: Vec<i64>, to: i64, only: bool| Restriction {
+        from: 1,
+        via: Via::Ways(ways),
+        to,
+        only,
+        modes: Modes::ALL,
+    };
+    let drive =
+        |from: (f64, f64)| -> Vec<GnssFix> { vec![fix(0.0, degrees(from.0, from.1)), fix(30.0, degrees(50.0, 40.0))] };
+    let ways = |builder: &RoadGraphBuilder, from| -> Vec<i64> {
+        let (graph, all) = matched(builder, &drive(from));
+        legs(&graph, &all).iter().map(|l| l.0).collect()
+    };
+    assert_eq!(ways(&builder, (50.0, 0.0)), [1, 2, 3]);
+    for rule in [way(vec![2], 3, false), way(vec![2], 6, true)] {
+        builder.restrictions = vec![rule];
+        assert!(!ways(&builder, (50.0, 0.0)).windows(3).any(|w| w == [1, 2, 3]));
+        // Who comes from D may turn there.
+        assert_eq!(ways(&builder, (130.0, 0.0)), [4, 2, 3]);
+    }
+}
+
+#[test]
+fn one_leg_of_a_hairpin_is_not_the_other() {
+    // Up and back, 6 m apart, then away.
+    let mut builder = RoadGraphBuilder::default();
+    let corners = [(0.0, 0.0), (0.0, 150.0), (6.0, 150.0), (6.0, 0.0), (300.0, 0.0)];
+    builder.lines = vec![line(1, vec![1, 2, 3, 4, 5], corners.to_vec(), [Modes::ALL; 2])];
+    let (_, all) = matched(&builder, &drive(&corners));
+    assert_eq!(all.path.len(), 1, "{:?}", all.path);
+    assert!(all.points.windows(2).all(|w| w[1].edge_m > w[0].edge_m - 15.0), "no leap between the legs");
+}
+
+#[test]
+fn a_stream_tells_nearly_what_the_whole_trace_does() {
+    let fixes = drive(&ROUND);
+    let (graph, whole) = matched(&town(0, false), &fixes);
+    let mut stream = MatchStream::new(&graph, Mode::Car, 10);
+    let mut told = Vec::new();
+    for (i, fix) in fixes.iter().enumerate() {
+        told.extend(stream.push(*fix));
+        assert!(told.len() + 15 > i, "the lag is bounded");
+    }
+    told.extend(stream.finish());
+    assert_eq!(told.iter().map(|t| t.0).collect::<Vec<_>>(), (0..fixes.len()).collect::<Vec<_>>());
+    let same = told.iter().zip(&whole.points).filter(|(a, b)| a.1.edge == b.edge).count();
+    assert!(same * 20 >= fixes.len() * 19, "{same} of {}", fixes.len());
+}
+
+#[test]
 fn off_the_road_is_unmatched_and_said() {
     // 400 m of open field in the north.
     let mut corners = vec![(300.0, 100.0), (300.0, 480.0), (300.0, 900.0), (310.0, 900.0)];

@@ -20,6 +20,8 @@ pub struct Segment {
     pub at: (f64, f64),
     /// Metres to it.
     pub distance_m: f64,
+    /// Metres to the point where it begins.
+    pub begin_m: f64,
     /// Direction of the road there, in the plane; not normalised.
     pub direction: (f64, f64),
 }
@@ -161,7 +163,8 @@ impl Grid {
                         let (from, to) = (f64::from(graph.along[i]), f64::from(graph.along[i + 1]));
                         let direction = (b.0 - a.0, b.1 - a.1);
                         let (at, along_m) = ((x + px, y + py), from + (to - from) * t);
-                        found.push(Segment { road: 0, point, along_m, at, distance_m, direction });
+                        let begin_m = libm::hypot(a.0, a.1);
+                        found.push(Segment { road: 0, point, along_m, at, distance_m, begin_m, direction });
                     }
                 }
             }

@@ -1,0 +1,74 @@
+//! `worldloom match` on the drives of `samples/town`: the ways of the truth, and every format.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn town(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/town").join(path)
+}
+
+fn matched(arguments: &[&str]) -> (i32, Vec<u8>) {
+    let trace = town("drives/drive-1/gnss.csv");
+    let map = town("map/town.osm.pbf");
+    let output = Command::new(env!("CARGO_BIN_EXE_worldloom"))
+        .args(["match", trace.to_str().expect("UTF-8"), "--map", map.to_str().expect("UTF-8")])
+        .args(arguments)
+        .output()
+        .expect("it runs");
+    (output.status.code().unwrap_or(-1), output.stdout)
+}
+
+#[test]
+fn fixes_are_on_the_ways_of_the_truth() {
+    let (code, out) = matched(&["--json"]);
+    assert_eq!(code, 0);
+    let answer: Value = serde_json::from_slice(&out).expect("JSON");
+    let truth = std::fs::read_to_string(town("truth/drive-1/matched.csv")).expect("readable");
+    let truth: BTreeMap<i64, (i64, f64)> = truth
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let mut fields = line.split(',');
+            let t = fields.next()?.parse().ok()?;
+            Some((t, (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?)))
+        })
+        .collect();
+    let (mut all, mut right) = (0, 0);
+    for point in answer["points"].as_array().expect("points") {
+        let t = point["t_ns"].as_i64().expect("a time");
+        let Some((_, (way, offset_m))) = truth.range(t - 50_000_000..t + 50_000_000).next() else { continue };
+        all += 1;
+        if point["way_id"].as_i64() == Some(*way) {
+            right += 1;
+            assert!((point["offset_m"].as_f64().expect("metres") - offset_m).abs() < 12.0, "{point}");
+        }
+    }
+    assert!(all > 200 && right * 10 >= all * 9, "{right} of {all}");
+    // Pieces of the path follow each other node by node.
+    let path = answer["path"].as_array().expect("a path");
+    assert!(path.windows(2).all(|w| w[0]["to_node"] == w[1]["from_node"]), "{path:?}");
+    assert!(path.iter().all(|p| (0.0..=1.0).contains(&p["probability"].as_f64().expect("a number"))));
+    assert!(answer["breaks"].as_array().expect("breaks").is_empty());
+}
+
+#[test]
+fn every_format_has_a_row_for_each_fix() {
+    let fixes = std::fs::read_to_string(town("drives/drive-1/gnss.csv")).expect("readable").lines().count() - 1;
+    let (_, csv) = matched(&["--format", "csv"]);
+    assert_eq!(String::from_utf8(csv).expect("UTF-8").lines().count(), fixes + 1);
+    let (_, geojson) = matched(&[]);
+    let geojson: Value = serde_json::from_slice(&geojson).expect("JSON");
+    let kinds = |kind: &str| {
+        geojson["features"].as_array().expect("features").iter().filter(|f| f["geometry"]["type"] == kind).count()
+    };
+    assert_eq!((kinds("LineString"), kinds("Point")), (1, fixes));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("matched.parquet");
+    let (code, out) = matched(&["--out", file.to_str().expect("UTF-8")]);
+    assert_eq!((code, out.len()), (0, 0));
+    let bytes = std::fs::read(&file).expect("written");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+}
