@@ -18,7 +18,7 @@ use crate::error::{Location, Quarantine, Result};
 use crate::record::{HeightDatum, Modality};
 use crate::render::{SourceRays, Splat, Surface};
 use crate::sample::references::{
-    Chosen, Overlap, OverlapSource, Picture, PictureIndex, View, Window, choose, footprint,
+    Chosen, Footprint, Overlap, OverlapSource, Picture, PictureIndex, View, Window, choose, directions,
 };
 use crate::sample::{ReferencesConfig, SampleRow, Split};
 
@@ -27,7 +27,7 @@ use super::config::Use;
 use super::plan::sample_config;
 
 /// Overlap by depth is found at an eighth of the pictures' size, but at no fewer pixels across than this.
-const ACROSS: u32 = 80;
+const ACROSS: u32 = 160;
 /// Surfaces that are kept between windows.
 const SURFACES: usize = 2048;
 
@@ -93,6 +93,7 @@ struct Place {
 struct Optics {
     camera: Camera,
     small: Camera,
+    directions: Vec<Vector3<f64>>,
 }
 
 /// A picture that may be a reference.
@@ -127,7 +128,8 @@ impl<'a> Grounding<'a> {
                 let divisor = (camera.width() / across).clamp(1, 8);
                 let [w, h] = [camera.width(), camera.height()].map(|n| (n / divisor).max(1));
                 let small = Camera::new(&camera.intrinsics().resized(w, h)).ok()?;
-                Some((channel.clone(), Optics { camera, small }))
+                let directions = directions(&camera);
+                Some((channel.clone(), Optics { camera, small, directions }))
             };
             let place = Place {
                 number: number as u32,
@@ -224,7 +226,10 @@ impl<'a> Grounding<'a> {
                 *facts.without.entry("the camera is not calibrated".to_string()).or_default() += 1;
                 continue;
             };
-            let target = Target { sample, place, channel, optics, ticks: self.target_poses(sample, channel)? };
+            let ticks = self.target_poses(sample, channel)?;
+            let footprint = |pose: &Pose| Footprint::new(&optics.directions, pose);
+            let footprints = ticks.iter().map(|tick| tick.as_ref().map(footprint)).collect();
+            let target = Target { sample, place, channel, optics, ticks, footprints };
             let choice = self.choose(&target, &config, &mut facts.quarantine)?;
             if let Some(why) = choice.why_none {
                 *facts.without.entry(why.to_string()).or_default() += 1;
@@ -319,14 +324,10 @@ impl<'a> Grounding<'a> {
                 Err(reason) => refuse(candidate.row, reason),
             }
         }
-        let share = |tick: &Option<Pose>| {
-            let Some(tick) = *tick else { return f64::NAN };
-            // Heights of different kinds do not compare; the plan has none.
-            let level = Vector3::new(pose.translation.x, pose.translation.y, tick.translation.z);
-            let reference = View { camera: &optics.camera, pose: Pose::new(level, pose.rotation) };
-            footprint(&View { camera: &target.optics.camera, pose: tick }, &reference)
-        };
-        Overlap { shares: target.ticks.iter().map(share).collect(), source: OverlapSource::Footprint }
+        // Heights of different kinds do not compare; the plan has none.
+        let reference = View { camera: &optics.camera, pose };
+        let share = |footprint: &Option<Footprint>| footprint.as_ref().map_or(f64::NAN, |f| f.seen_by(&reference));
+        Overlap { shares: target.footprints.iter().map(share).collect(), source: OverlapSource::Footprint }
     }
 
     fn splat(&self, target: &Target<'_>, place: &Place, candidate: &Candidate, optics: &Optics) -> Arc<Splat> {
@@ -401,4 +402,5 @@ struct Target<'a> {
     optics: &'a Optics,
     /// `world_se3_camera` of the picture at each tick.
     ticks: Vec<Option<Pose>>,
+    footprints: Vec<Option<Footprint>>,
 }

@@ -1,5 +1,6 @@
 //! Pictures in space: their cameras, their depth, and references warped into a sample's cameras.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use nalgebra::Vector3;
@@ -10,9 +11,11 @@ use super::rows::{FrameRow, RecordingRow};
 use crate::coord::{Camera, CameraIntrinsics, EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::record::Modality;
-use crate::render::{SourceRays, Splat, Surface, ray_map};
+use crate::render::{SourceRays, Splat, Surface, lidar_depth, ray_map};
 use crate::sample::SampleRow;
 
+/// Sweeps this long before and after a picture make its depth, nanoseconds.
+const SWEEPS_NS: i64 = 500_000_000;
 /// Pixels or cells a side that a warp or a ray map may have.
 const MOST: usize = 1 << 14;
 
@@ -25,11 +28,43 @@ pub struct Posed {
     pub world_se3_camera: Pose,
 }
 
+/// Where the depth of a picture is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DepthSource {
+    /// A depth picture of the source.
+    File,
+    /// The recording's LiDAR sweeps around the picture's time.
+    Lidar,
+}
+
+impl DepthSource {
+    /// `file`, `lidar`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DepthSource::File => "file",
+            DepthSource::Lidar => "lidar",
+        }
+    }
+}
+
+/// Depth of a picture, and what of it is to be left out.
+#[derive(Debug, Clone)]
+pub struct PictureDepth {
+    /// Metres along z, of a panorama along the ray; NaN where nobody knows; shape `(H, W)`.
+    pub depth: Array2<f32>,
+    /// Not 0 where the picture's mask says not to learn: moving things, the ego's hood; `None` without a mask.
+    pub mask: Option<Array2<u8>>,
+    /// Where the depth is from.
+    pub source: DepthSource,
+}
+
 /// A reference, warped into a window's target pictures; T is the window's ticks.
 #[derive(Debug, Clone)]
 pub struct WindowWarp {
     /// The reference's frame.
     pub frame_id: String,
+    /// Where its depth is from.
+    pub depth: DepthSource,
     /// Colours, shape `(T, H, W, 3)`; black in holes and at ticks without a target picture.
     pub rgb: Array4<u8>,
     /// 255 where the reference saw what is there, else 0; shape `(T, H, W)`.
@@ -80,6 +115,64 @@ impl Dataset {
         Ok((depth, mask))
     }
 
+    /// The depth of a picture: its depth picture, else what the LiDAR of its recording saw within half a second of it,
+    /// each sweep placed by the recording's poses, as [`lidar_depth`] makes a picture of it. `None` without either, or
+    /// where the camera is not calibrated or has no pose.
+    ///
+    /// # Errors
+    ///
+    /// As [`depth_and_mask`](Dataset::depth_and_mask), [`posed`](Dataset::posed) and [`points`](Dataset::points).
+    pub fn picture_depth(&self, picture: &FrameRow) -> Result<Option<PictureDepth>> {
+        let (depth, mask) = self.depth_and_mask(picture)?;
+        if let Some(depth) = depth {
+            return Ok(Some(PictureDepth { depth, mask, source: DepthSource::File }));
+        }
+        let (Some(Posed { camera, world_se3_camera }), Some(t_ns)) = (self.posed(picture)?, picture.t_ns) else {
+            return Ok(None);
+        };
+        let sweeps = self.sweeps()?.get(&picture.recording_id).map_or(&[][..], Vec::as_slice);
+        let first = sweeps.partition_point(|(t, _)| *t < t_ns - SWEEPS_NS);
+        let camera_se3_world = world_se3_camera.inverse();
+        let mut points = Vec::new();
+        for (_, row) in sweeps[first..].iter().take_while(|(t, _)| *t <= t_ns + SWEEPS_NS) {
+            let sweep = self.frame_at(*row)?;
+            let Some(pose) = sweep.pose.and_then(|[x, y, z, q @ ..]| Pose::from_wxyz([x, y, z], q)) else { continue };
+            let cloud = match self.points_at(&sweep, None) {
+                // Points without times are taken as measured at once.
+                Err(e) if matches!(e.kind(), ErrorKind::Unsupported(_)) => self.points(&sweep)?,
+                cloud => cloud?,
+            };
+            let place = camera_se3_world * pose;
+            let whole = cloud.xyz.iter().filter(|p| p.iter().all(|v| v.is_finite()));
+            let origin = Vector3::from(cloud.origin);
+            points.extend(whole.map(|p| place.apply(origin + Vector3::from(p.map(f64::from)))));
+        }
+        if points.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(PictureDepth { depth: lidar_depth(&camera, points), mask, source: DepthSource::Lidar }))
+    }
+
+    /// LiDAR sweeps by recording: their times, ascending, and rows of `frames`.
+    fn sweeps(&self) -> Result<&BTreeMap<String, Vec<(i64, usize)>>> {
+        self.sweeps.get(|| {
+            let frames = self.frames()?;
+            let checked = "the schema was checked when the table was read";
+            let modality = frames.column("modality").and_then(|c| c.str()).expect(checked);
+            let mut sweeps: BTreeMap<String, Vec<(i64, usize)>> = BTreeMap::new();
+            for (row, modality) in modality.iter().enumerate() {
+                if modality == Some(Modality::Lidar.name()) {
+                    let sweep = self.frame_at(row)?;
+                    if let Some(t_ns) = sweep.t_ns {
+                        sweeps.entry(sweep.recording_id).or_default().push((t_ns, row));
+                    }
+                }
+            }
+            sweeps.values_mut().for_each(|of_one| of_one.sort_unstable());
+            Ok(sweeps)
+        })
+    }
+
     /// The depth picture or mask of a picture: `RECORDING/CHANNEL/depth-STEM` of `RECORDING/CHANNEL/STEM`.
     fn companion(&self, picture: &FrameRow, modality: Modality) -> Result<Option<FrameRow>> {
         let Some((folder, stem)) = picture.frame_id.rsplit_once('/') else { return Ok(None) };
@@ -123,7 +216,9 @@ impl Dataset {
         let picture = self.frame(&reference.frame_id)?;
         let cannot = |what: &str| ErrorKind::Unsupported(format!("warping `{}`: {what}", picture.frame_id)).bare();
         let Some(source) = self.posed(&picture)? else { return Err(cannot("it has no calibration or no pose")) };
-        let (Some(depth), mask) = self.depth_and_mask(&picture)? else { return Err(cannot("it has no depth")) };
+        let Some(PictureDepth { depth, mask, source: depth_source }) = self.picture_depth(&picture)? else {
+            return Err(cannot("it has no depth, and its recording no LiDAR at its time"));
+        };
         let damaged =
             |e: ErrorKind| ErrorKind::Damaged(format!("frame `{}`: {e}", picture.frame_id)).in_file(self.dir());
         let rays = self.source_rays(&picture, &source.camera);
@@ -146,6 +241,7 @@ impl Dataset {
             let [h, w] = [camera.height() as usize, camera.width() as usize];
             let warp = warp.get_or_insert_with(|| WindowWarp {
                 frame_id: picture.frame_id.clone(),
+                depth: depth_source,
                 rgb: Array4::zeros((ticks.len(), h, w, 3)),
                 seen: Array3::zeros((ticks.len(), h, w)),
             });

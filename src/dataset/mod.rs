@@ -31,7 +31,7 @@ pub mod validate;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
-pub use ground::{Posed, WindowWarp};
+pub use ground::{DepthSource, PictureDepth, Posed, WindowWarp};
 pub use query::Query;
 pub use reader::{Dataset, Media, read_map};
 pub use scene::IMAGERY;

@@ -43,6 +43,8 @@ pub struct Dataset {
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
     /// Rays of cameras, by recording and channel.
     pub(super) rays: Mutex<BTreeMap<(String, String), Arc<SourceRays>>>,
+    /// LiDAR sweeps by recording: times and rows of `frames`.
+    pub(super) sweeps: Late<BTreeMap<String, Vec<(i64, usize)>>>,
 }
 
 impl Dataset {
@@ -89,6 +91,7 @@ impl Dataset {
             shards: Mutex::default(),
             tracks: Mutex::default(),
             rays: Mutex::default(),
+            sweeps: Late::default(),
         }
     }
 

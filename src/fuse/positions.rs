@@ -14,8 +14,8 @@ const VERTICAL_RATIO: f64 = 1.5;
 const FASTEST_MPS: f64 = 70.0;
 /// Farther than this, metres, is a jump between neighbours without times.
 const FARTHEST_M: f64 = 1000.0;
-/// So many positions are looked back at for one that the drive came from.
-const LOOKED_BACK: usize = 64;
+/// So many trains of thought about where the drive goes are followed at a time.
+const CHAINS: usize = 8;
 
 /// One position, cleaned.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,34 +149,36 @@ fn in_order(mut all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Positi
 
 /// The longest train of positions whose neighbours a vehicle can reach from each other; `refuse` gets the others.
 ///
-/// Each position continues the longest train that it can have come from, of those that end at one of the last positions
-/// or are the longest of all: neither a jump away nor a wrong start, nor many, take the drive with them.
+/// Each position joins the latest train that it can have come from, else starts its own: neither a jump away nor a wrong
+/// start takes the drive with it.
 fn longest_chain(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
-    let mut length = vec![1usize; all.len()];
-    let mut before: Vec<Option<usize>> = vec![None; all.len()];
-    let mut longest = 0;
-    for i in 1..all.len() {
-        let recent = (i.saturating_sub(LOOKED_BACK)..i).rev();
-        for k in recent.chain((longest + LOOKED_BACK < i).then_some(longest)) {
-            if length[k] >= length[i] && reaches(&all[k], &all[i]) {
-                (length[i], before[i]) = (length[k] + 1, Some(k));
-                if length[k] == length[longest] {
-                    break;
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    let mut lost: Vec<usize> = Vec::new();
+    for (i, position) in all.iter().enumerate() {
+        let reachable = |chain: &&mut Vec<usize>| chain.last().is_some_and(|last| reaches(&all[*last], position));
+        chains.sort_by_key(|chain| std::cmp::Reverse(chain.last().copied()));
+        match chains.iter_mut().find(reachable) {
+            Some(chain) => chain.push(i),
+            None => {
+                chains.push(vec![i]);
+                if chains.len() > CHAINS {
+                    // The shortest of the older ones gives way.
+                    let shortest = (0..chains.len() - 1).min_by_key(|c| chains[*c].len()).unwrap_or(0);
+                    lost.extend(chains.swap_remove(shortest));
                 }
             }
         }
-        if length[i] > length[longest] {
-            longest = i;
-        }
     }
-    let mut kept = vec![false; all.len()];
-    let mut at = (!all.is_empty()).then_some(longest);
-    while let Some(i) = at {
-        kept[i] = true;
-        at = before[i];
-    }
-    all.iter().zip(&kept).filter(|(_, kept)| !**kept).for_each(|(position, _)| refuse(position.index));
-    all.into_iter().zip(kept).filter_map(|(position, kept)| kept.then_some(position)).collect()
+    let Some(best) =
+        (0..chains.len()).max_by_key(|c| (chains[*c].len(), std::cmp::Reverse(chains[*c].first().copied())))
+    else {
+        return all;
+    };
+    let kept = chains.swap_remove(best);
+    lost.extend(chains.into_iter().flatten());
+    lost.sort_unstable();
+    lost.into_iter().for_each(|i| refuse(all[i].index));
+    kept.into_iter().map(|i| all[i]).collect()
 }
 
 /// Whether a vehicle gets from `a` to `b`, within three sigmas of both.

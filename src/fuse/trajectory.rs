@@ -199,7 +199,7 @@ fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quaran
     let rows = match (fixes[0].t_ns, &solution) {
         (_, Some(solution)) => {
             found.extend([("imu", solution.imu_clock), ("wheel", solution.wheel_clock)]);
-            solution.rows.iter().map(|row| of_ego(row, &fixes, solution.jitter_m)).collect()
+            solution.rows.iter().map(|row| of_ego(row, &fixes)).collect()
         }
         (Some(start), None) => smoothed(&fixes, &points, start),
         (None, None) => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
@@ -215,14 +215,14 @@ fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quaran
 }
 
 /// A row of the inertial smoother.
-fn of_ego(row: &SolvedRow, fixes: &[Position], jitter_m: f64) -> DraftRow {
+fn of_ego(row: &SolvedRow, fixes: &[Position]) -> DraftRow {
     DraftRow {
         t_ns: Some(row.t_ns),
         at: row.at,
         rotation: Some(row.rotation),
         sigma_xy_m: row.sigma_xy_m,
         sigma_z_m: row.sigma_z_m,
-        jitter_m,
+        jitter_m: SOURCE_JITTER_M,
         sigma_course_rad: row.sigma_heading_rad,
         motion: Some([row.speed_mps, row.acceleration_mps2, row.yaw_rate_radps]),
         input: row.fix.map(|i| fixes[i].index),

@@ -7,8 +7,10 @@ use rayon::prelude::*;
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
 use crate::error::ErrorKind;
 
-/// Steps between two pixels that a position is rounded to; as OpenCV's `remap`.
-const STEPS: f64 = 32.0;
+use super::lanes::{self, bilinear};
+
+/// Steps between two pixels that a position is rounded to.
+const STEPS: f64 = lanes::STEPS as f64;
 
 /// Where a view along a route looks; headings in the world's axes, counter-clockwise from x (east).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,24 +179,8 @@ impl Crop {
                 if place.rows[0] == u32::MAX {
                     continue;
                 }
-                let (x, y) = (u32::from(place.x), u32::from(place.y));
-                let step = STEPS as u32;
-                let weights = [(step - x) * (step - y), x * (step - y), (step - x) * y, x * y];
-                let pixel = |row: u32, right: i32| {
-                    let at = 3 * (row as usize).wrapping_add_signed(right as isize);
-                    &pixels[at..at + 3]
-                };
-                let [a, b, c, d] = [
-                    pixel(place.rows[0], 0),
-                    pixel(place.rows[0], place.right),
-                    pixel(place.rows[1], 0),
-                    pixel(place.rows[1], place.right),
-                ];
-                for (i, out) in out.iter_mut().enumerate() {
-                    let four = [a[i], b[i], c[i], d[i]].map(u32::from);
-                    let sum: u32 = four.iter().zip(weights).map(|(v, w)| v * w).sum();
-                    *out = ((sum + 512) >> 10) as u8;
-                }
+                let rows = place.rows.map(|row| row as usize);
+                out.copy_from_slice(&bilinear(pixels, rows, place.right, [place.x, place.y].map(u64::from)));
             }
         });
         Array3::from_shape_vec((down, across, 3), out).map_err(|e| ErrorKind::malformed("crop", e.to_string()))

@@ -96,8 +96,6 @@ impl Problem<'_> {
             let white = sigma.map(|s| (noises.white * s).powi(2) + WHITE_FLOOR_M * WHITE_FLOOR_M);
             let off: [f64; 3] = std::array::from_fn(|a| fix.at[a] - expected[a].value);
             let flat = inflation(off[0] * off[0] / white[0] + off[1] * off[1] / white[1], GATE2);
-            // Errors of good fixes are alike, so that a few outliers taken for independent would outweigh them.
-            let flat = if noises.strict { flat * flat } else { flat };
             for a in 0..3 {
                 let more = if a < 2 { flat } else { inflation(off[a] * off[a] / white[a], GATE1) };
                 filter.update(&expected[a].row, off[a], white[a] * more);

@@ -103,8 +103,6 @@ pub(super) struct FoundClock {
 #[derive(Debug, Clone)]
 pub(super) struct Solution {
     pub rows: Vec<SolvedRow>,
-    /// How far positions may wander at a stop, metres.
-    pub jitter_m: f64,
     pub imu_clock: FoundClock,
     pub wheel_clock: FoundClock,
 }

@@ -37,8 +37,6 @@ pub(super) struct Noises {
     pub wheel_mps: f64,
     /// Sigma of the median fix, metres.
     pub usual_sigma_m: f64,
-    /// Whether the trajectory is known well enough to tell outliers among the fixes.
-    pub strict: bool,
 }
 
 impl Noises {
@@ -47,7 +45,6 @@ impl Noises {
         Noises {
             model: if drive.felt { of_imu(&drive.imu) } else { of_vehicle() },
             white: 0.4,
-            strict: false,
             slow: SLOW,
             velocity_mps: 0.2,
             wheel_mps: 0.05,
@@ -57,7 +54,7 @@ impl Noises {
 
     /// Sigma of the slow error over that of the fix.
     pub fn slow_share(&self) -> f64 {
-        self.slow * (1.0 - self.white * self.white).max(0.05).sqrt()
+        self.slow * (1.0 - self.white * self.white).max(0.25).sqrt()
     }
 
     /// One sigma of an error that stays over a whole drive, over that of the median fix: no drive tells it, so that a
@@ -93,7 +90,7 @@ impl Noises {
             }
         }
         if let Some(sigma) = robust_sigma(white) {
-            self.white = sigma.clamp(0.01, 0.97);
+            self.white = sigma.clamp(0.01, 0.85);
         }
         // Along and across come in turn: each with its own kind.
         let lasting = longer(&velocity, 2);

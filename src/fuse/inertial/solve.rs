@@ -18,9 +18,6 @@ const SETTLED: (f64, f64, f64) = (0.02, 1e-3, 3e-4);
 /// A receiver's velocity that lags by less than so many sigmas, and seconds, is on time.
 const LATE_SIGMAS: f64 = 4.0;
 const LATE_S: f64 = 0.02;
-/// How far positions wander at a stop, metres: where readings say that it is one, and where only fixes do.
-const STEADY_M: f64 = 0.1;
-const WANDERING_M: f64 = 0.5;
 /// What an antenna without a calibration may be off by more than the filter finds, metres.
 const UNMEASURED_M: f64 = 0.15;
 
@@ -89,7 +86,6 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             };
             return Some(Solution {
                 rows: rows(&problem.nodes, &navs, &shared, calibrated, &sensed, &sigmas),
-                jitter_m: if drive.felt || !drive.wheel.is_empty() { STEADY_M } else { WANDERING_M },
                 imu_clock: clock(shared.imu_s, shared.imu_ppm, TI, DI),
                 wheel_clock: clock(shared.wheel_s, shared.wheel_ppm, TW, DW),
             });
@@ -99,7 +95,6 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
                 noises.weigh_slow(&problem, &navs, &shared, &sensed);
             }
             noises.learn(&problem, &navs, &shared, &sensed);
-            noises.strict = round >= 2;
         }
         if round == LEARNING {
             // Most receivers' velocity is on time; one that is not shows it against its own positions.

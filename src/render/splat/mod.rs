@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use crate::coord::{Camera, CameraModelKind, Pose, RowProjector};
 use crate::error::ErrorKind;
 
-use raster::{EMPTY, Packing, ZBuffer};
+use raster::{Block, Corners, EMPTY, LANES, Packing, ZBuffer};
 pub use rays::SourceRays;
 pub use surface::Surface;
 
@@ -86,13 +86,15 @@ impl Splat {
         let rows = colours.par_chunks_mut(3 * across).zip(seen.par_chunks_mut(across));
         let rows = rows.zip(depth.par_chunks_mut(across)).zip(buffer.par_chunks(across)).enumerate();
         rows.with_min_len(64).for_each(|(row, (((colours, seen), depth), keys))| {
-            for (column, (&key, colour)) in keys.iter().zip(colours.chunks_exact_mut(3)).enumerate() {
+            let z = self.target_z.as_ref().map(|z| &z[row * across..(row + 1) * across]);
+            let pixels = keys.iter().zip(colours.chunks_exact_mut(3)).zip(seen.iter_mut().zip(depth));
+            for (column, ((&key, colour), (seen, depth))) in pixels.enumerate() {
                 let Some((nearness, at)) = packing.unpack(key) else { continue };
                 colour.copy_from_slice(&surface.colour(rgb, at));
-                seen[column] = 255;
-                let z = self.target_z.as_ref().map_or(1.0, |z| z[row * across + column]);
+                *seen = 255;
+                let z = z.map_or(1.0, |z| z[column]);
                 // Behind a fisheye's plane there is no depth along its axis.
-                depth[column] = if z > 0.0 { z / nearness } else { f32::NAN };
+                *depth = if z > 0.0 { z / nearness } else { f32::NAN };
             }
         });
         let wrong = |e: ndarray::ShapeError| ErrorKind::malformed("picture", e.to_string());
@@ -143,22 +145,31 @@ impl Splat {
 
     fn fill(&self, surface: &Surface, motion: &Motion, rows: std::ops::Range<usize>, buffer: &mut ZBuffer) {
         let width = self.source.width;
-        let (mut above, mut below) = (Corners::new(width + 1), Corners::new(width + 1));
+        // Whole blocks: what lies beyond the row has no nearness.
+        let padded = width.next_multiple_of(LANES) + 1;
+        let (mut above, mut below) = (Corners::new(padded), Corners::new(padded));
         self.corners(surface, motion, rows.start, &mut above);
         for row in rows {
             self.corners(surface, motion, row + 1, &mut below);
-            for column in 0..width {
-                let index = row * width + column;
-                if surface.nearness(index) == 0.0 {
-                    continue;
-                }
-                let mut quad = [above.at(column), above.at(column + 1), below.at(column + 1), below.at(column)];
-                for (corner, at) in quad.iter_mut().enumerate() {
-                    if at[2] == 0.0 {
-                        *at = self.torn(surface, motion, row, column, corner);
+            for from in (0..width).step_by(LANES) {
+                let block = Block::new(&above, &below, from, self.target);
+                for column in from..(from + LANES).min(width) {
+                    let (k, index) = (column - from, row * width + column);
+                    if surface.nearness(index) == 0.0 || block.is_empty(k) {
+                        continue;
                     }
+                    if block.is_plain(k) {
+                        buffer.plain(&block, k, index);
+                        continue;
+                    }
+                    let mut quad = [above.at(column), above.at(column + 1), below.at(column + 1), below.at(column)];
+                    for (corner, at) in quad.iter_mut().enumerate() {
+                        if at[2] == 0.0 {
+                            *at = self.torn(surface, motion, row, column, corner);
+                        }
+                    }
+                    buffer.paint(quad, index);
                 }
-                buffer.paint(quad, index);
             }
             std::mem::swap(&mut above, &mut below);
         }
@@ -166,8 +177,8 @@ impl Splat {
 
     /// The corners between source rows `row - 1` and `row`, in the target.
     fn corners(&self, surface: &Surface, motion: &Motion, row: usize, out: &mut Corners) {
-        surface.joined(row, &mut out.nearness);
-        let n = out.nearness.len();
+        let n = self.source.width + 1;
+        surface.joined(row, &mut out.nearness[..n]);
         let range = row * n..(row + 1) * n;
         let [x, y, z] = [0, 1, 2].map(|i| &self.source.corners[i][range.clone()]);
         let (r, t) = (&motion.rotation, &motion.translation);
@@ -177,7 +188,7 @@ impl Splat {
             out.y[i] = r[3] * x[i] + r[4] * y[i] + r[5] * z[i] + t[1] * w;
             out.z[i] = r[6] * x[i] + r[7] * y[i] + r[8] * z[i] + t[2] * w;
         }
-        self.projector.project(&mut out.x, &mut out.y, &mut out.z, &out.nearness);
+        self.projector.project(&mut out.x[..n], &mut out.y[..n], &mut out.z[..n], &out.nearness[..n]);
     }
 
     /// The corner (0 to 3, clockwise from the top left) of a pixel where the surface is torn.
@@ -191,26 +202,6 @@ impl Splat {
         let mut z1 = [r[6] * x + r[7] * y + r[8] * z + t[2] * w];
         self.projector.project(&mut x1, &mut y1, &mut z1, &[w]);
         [x1[0], y1[0], z1[0]]
-    }
-}
-
-/// A row of corners: first points in the target's frame, then pixels and nearness there; what they have in the source.
-struct Corners {
-    x: Vec<f32>,
-    y: Vec<f32>,
-    z: Vec<f32>,
-    nearness: Vec<f32>,
-}
-
-impl Corners {
-    fn new(n: usize) -> Corners {
-        let zeros = || vec![0.0; n];
-        Corners { x: zeros(), y: zeros(), z: zeros(), nearness: zeros() }
-    }
-
-    /// Pixel and nearness; nearness is 0 where the surface is torn, NaN where the target does not see the corner.
-    fn at(&self, i: usize) -> [f32; 3] {
-        [self.x[i], self.y[i], self.z[i]]
     }
 }
 

@@ -6,11 +6,14 @@ use rayon::prelude::*;
 use super::SourceRays;
 use super::raster::At;
 use crate::error::ErrorKind;
+use crate::render::lanes::bilinear;
 
 /// Neighbours whose inverse depths differ by less than this share are one surface.
 const ALIKE: f32 = 0.01;
 /// So are those where either side, continued in a straight line, meets the other: inverse depth is linear on a plane.
 const STRAIGHT: f32 = 0.01;
+/// The middle of a pixel, in 256ths.
+const HALF: u32 = 128;
 /// Joined to the pixel on the right.
 const RIGHT: u8 = 1;
 /// Joined to the pixel below.
@@ -191,32 +194,26 @@ impl Surface {
         let here = at.index;
         if self.links[here] & INNER != 0 {
             // The four pixels around the place, from the one at the top left.
-            let (x, left) = if at.right < 0.0 { (1.0 + at.right, 1) } else { (at.right, 0) };
-            let (y, up) = if at.down < 0.0 { (1.0 + at.down, w) } else { (at.down, 0) };
-            let from = 3 * (here - left - up);
-            let (top, bottom) = (&rgb[from..from + 6], &rgb[from + 3 * w..from + 3 * w + 6]);
-            let (x, y) = ((x * 256.0) as u32, (y * 256.0) as u32);
-            return std::array::from_fn(|c| {
-                let top = u32::from(top[c]) * (256 - x) + u32::from(top[c + 3]) * x;
-                let bottom = u32::from(bottom[c]) * (256 - x) + u32::from(bottom[c + 3]) * x;
-                ((top * (256 - y) + bottom * y + (1 << 15)) >> 16) as u8
-            });
+            let (x, left) = if at.x < HALF { (at.x + HALF, 1) } else { (at.x - HALF, 0) };
+            let (y, up) = if at.y < HALF { (at.y + HALF, w) } else { (at.y - HALF, 0) };
+            let from = here - left - up;
+            return bilinear(rgb, [from, from + w], 1, [x, y].map(|v| u64::from(v / 8)));
         }
         let column = here % w;
-        let beside = match at.right < 0.0 {
+        let beside = match at.x < HALF {
             true if column > 0 => Some(here - 1),
             true => self.wraps.then(|| here + w - 1),
             false if column + 1 < w => Some(here + 1),
             false => self.wraps.then(|| here + 1 - w),
         };
-        let step = |i: usize| if at.down < 0.0 { i.checked_sub(w) } else { Some(i + w).filter(|i| *i < rgb.len() / 3) };
-        let level = |a: usize, b: usize| self.links[if at.right < 0.0 { b } else { a }] & RIGHT != 0;
-        let upright = |a: usize, b: usize| self.links[if at.down < 0.0 { b } else { a }] & DOWN != 0;
+        let step = |i: usize| if at.y < HALF { i.checked_sub(w) } else { Some(i + w).filter(|i| *i < rgb.len() / 3) };
+        let level = |a: usize, b: usize| self.links[if at.x < HALF { b } else { a }] & RIGHT != 0;
+        let upright = |a: usize, b: usize| self.links[if at.y < HALF { b } else { a }] & DOWN != 0;
         let beside = beside.filter(|b| level(here, *b));
         let below = step(here).filter(|b| upright(here, *b));
         let corner = beside.and_then(|b| step(b).map(|d| (b, d)));
         let across = corner.filter(|&(b, d)| upright(b, d) || below.is_some_and(|below| level(below, d)));
-        let (x, y) = ((at.right.abs() * 256.0) as u32, (at.down.abs() * 256.0) as u32);
+        let (x, y) = (at.x.abs_diff(HALF), at.y.abs_diff(HALF));
         let pick = |i: usize| [rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]].map(u32::from);
         let own = pick(here);
         let side = beside.map_or(own, pick);

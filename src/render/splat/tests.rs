@@ -108,7 +108,7 @@ fn judge(source: (&Camera, &Pose), target: (&Camera, &Pose)) -> (Vec<f64>, f64) 
         if let (Some(_), Some((_, at))) = (right, found) {
             // Where what is shown really lies in the target.
             let (row, column) = (at.index / surface.size()[0], at.index % surface.size()[0]);
-            let (su, sv) = (column as f64 + f64::from(at.right), row as f64 + f64::from(at.down));
+            let (su, sv) = (column as f64 + f64::from(at.x) / 256.0 - 0.5, row as f64 + f64::from(at.y) / 256.0 - 0.5);
             let lands = source.0.unproject(su, sv).and_then(|ray| {
                 let ray = source.1.rotation * ray;
                 let point = source.1.translation + ray * cast(source.1.translation, ray)?;

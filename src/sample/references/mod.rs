@@ -7,5 +7,5 @@ mod footprint;
 mod index;
 
 pub use choose::{Choice, Chosen, Overlap, OverlapSource, Role, Window, choose};
-pub use footprint::{View, footprint};
+pub use footprint::{Footprint, View, directions};
 pub use index::{Picture, PictureIndex};

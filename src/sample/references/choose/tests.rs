@@ -2,7 +2,7 @@ use nalgebra::Vector3;
 
 use super::*;
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
-use crate::sample::references::{View, footprint};
+use crate::sample::references::{Footprint, View, directions};
 
 const DAY: i64 = 86_400_000_000_000;
 
@@ -154,7 +154,7 @@ fn a_footprint_is_whole_from_the_same_place_and_nothing_from_behind() {
         Pose::level(Vector3::new(x, y, 1.5), 90.0 - yaw_deg) * Pose::from_rotation_matrix(&rdf, Vector3::zeros())
     };
     let share = |camera: &Camera, pose: Pose| {
-        footprint(&View { camera: &front, pose: looking(0.0, 0.0, 0.0) }, &View { camera, pose })
+        Footprint::new(&directions(&front), &looking(0.0, 0.0, 0.0)).seen_by(&View { camera, pose })
     };
     assert_eq!(share(&front, looking(0.0, 0.0, 0.0)), 1.0);
     assert_eq!(share(&panorama, looking(0.0, 0.0, 77.0)), 1.0);

@@ -1,0 +1,322 @@
+//! Grounded samples, from the config to the warp, in a round square whose depth is exact.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use nalgebra::{Matrix3, Vector3};
+use worldloom::build::{BuildOptions, Built, Silent, build, load};
+use worldloom::coord::{Camera, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
+use worldloom::dataset::{Dataset, DepthSource};
+use worldloom::render::{SourceRays, Splat, Surface};
+
+const ORIGIN: Geodetic = Geodetic { lon_deg: 127.11, lat_deg: 37.39, height_m: 50.0 };
+const DAY_NS: i64 = 86_400_000_000_000;
+const NOON_NS: i64 = 1_760_000_000_000_000_000;
+/// A wall around the square, and a column in it: centre, radius, height in metres.
+const WALL: ([f64; 2], f64, f64) = ([0.0, 0.0], 20.0, 9.0);
+const COLUMN: ([f64; 2], f64, f64) = ([5.0, 2.5], 0.8, 6.0);
+
+/// Distance along a unit ray to the ground, the wall or the column.
+fn cast(from: Vector3<f64>, ray: Vector3<f64>) -> Option<f64> {
+    let mut first = if ray.z < 0.0 { -from.z / ray.z } else { f64::INFINITY };
+    for (([cx, cy], radius, height), outer) in [(WALL, true), (COLUMN, false)] {
+        let (x, y) = (from.x - cx, from.y - cy);
+        let (a, b) = (ray.x * ray.x + ray.y * ray.y, x * ray.x + y * ray.y);
+        let root = (b * b - a * (x * x + y * y - radius * radius)).sqrt();
+        let t = if outer { (-b + root) / a } else { (-b - root) / a };
+        // Where the ray passes by, the root is not a number.
+        if t > 0.0 && (0.0..height).contains(&(from.z + t * ray.z)) {
+            first = first.min(t);
+        }
+    }
+    first.is_finite().then_some(first)
+}
+
+fn shade(p: Vector3<f64>) -> [u8; 3] {
+    let wave = |v: f64, phase: f64| (127.0 + 60.0 * (1.3 * v + phase).sin()) as u8;
+    [wave(p.x, p.z), wave(p.y, 1.0), wave(p.x + p.y, 2.0 * p.z)]
+}
+
+fn mount() -> Pose {
+    let rdf = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
+    Pose::from_rotation_matrix(&rdf, Vector3::new(0.0, 0.0, 1.8))
+}
+
+fn front() -> CameraIntrinsics {
+    let intrinsics = vec![160.0, 160.0, 159.5, 89.5];
+    CameraIntrinsics { model: CameraModelKind::Pinhole, width: 320, height: 180, intrinsics, distortion: vec![] }
+}
+
+fn panorama() -> CameraIntrinsics {
+    let model = CameraModelKind::Equirectangular;
+    CameraIntrinsics { model, width: 640, height: 320, intrinsics: vec![], distortion: vec![] }
+}
+
+/// A recording that drives east at 2 m/s along y, from x0 to x1, with a picture every `every_m` metres.
+struct Drive<'a> {
+    name: &'a str,
+    channel: &'a str,
+    camera: CameraIntrinsics,
+    start_ns: i64,
+    x: [f64; 2],
+    y: f64,
+    every_m: f64,
+    depth: bool,
+}
+
+fn write(folder: &Path, drive: &Drive<'_>) {
+    let folder = folder.join(drive.name);
+    let (images, depths) = (folder.join("images").join(drive.channel), folder.join("depth").join(drive.channel));
+    fs::create_dir_all(&images).expect("writable");
+    fs::create_dir_all(&depths).expect("writable");
+    let toml = format!("id = \"{}\"\nlicense = \"CC0-1.0\"\nheight_datum = \"ellipsoidal\"\n", drive.name);
+    fs::write(folder.join("recording.toml"), toml).expect("writable");
+    let (q, CameraIntrinsics { model, width, height, intrinsics, distortion }) = (mount().wxyz(), &drive.camera);
+    let calibration = serde_json::json!({"cameras": {drive.channel: {
+        "model": model.name(), "width": width, "height": height, "intrinsics": intrinsics, "distortion": distortion,
+        "ego_se3_sensor": {"t": [0.0, 0.0, 1.8], "q": q},
+    }}});
+    fs::write(folder.join("calibration.json"), calibration.to_string()).expect("writable");
+
+    let frame = EnuFrame::new(ORIGIN);
+    let ego = |x: f64| Pose::new(Vector3::new(x, drive.y, 0.0), Pose::identity().rotation);
+    let mut poses = "t_ns,lon,lat,height_m,qw,qx,qy,qz\n".to_string();
+    let steps = ((drive.x[1] - drive.x[0]) / 0.2).round() as i64;
+    for step in 0..=steps {
+        let place = frame.to_geodetic(ego(drive.x[0] + 0.2 * step as f64).translation);
+        let t_ns = drive.start_ns + step * 100_000_000;
+        poses += &format!("{t_ns},{:.10},{:.10},{:.5},1,0,0,0\n", place.lon_deg, place.lat_deg, place.height_m);
+    }
+    fs::write(folder.join("poses.csv"), poses).expect("writable");
+
+    let camera = Camera::new(&drive.camera).expect("a camera");
+    let mut times = "file,t_ns\n".to_string();
+    for number in 0..=((drive.x[1] - drive.x[0]) / drive.every_m) as u32 {
+        let along = f64::from(number) * drive.every_m;
+        let pose = ego(drive.x[0] + along) * mount();
+        let mut picture = image::RgbImage::new(*width, *height);
+        let mut depth = image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::new(*width, *height);
+        for (column, row, pixel) in picture.enumerate_pixels_mut() {
+            let seen = camera.unproject(f64::from(column), f64::from(row)).expect("a ray");
+            let ray = pose.rotation * seen;
+            let Some(t) = cast(pose.translation, ray) else { continue };
+            pixel.0 = shade(pose.translation + ray * t);
+            let along = if *model == CameraModelKind::Pinhole { seen.z } else { 1.0 };
+            depth.put_pixel(column, row, image::Luma([(t * along * 100.0).round() as u16]));
+        }
+        let file = format!("{number:04}.png");
+        picture.save(images.join(&file)).expect("writable");
+        if drive.depth {
+            depth.save(depths.join(&file)).expect("writable");
+        }
+        times += &format!("{file},{}\n", drive.start_ns + (along / 2.0 * 1e9).round() as i64);
+    }
+    fs::write(images.join("times.csv"), times).expect("writable");
+}
+
+const CONFIG: &str = r#"
+[dataset]
+name = "square"
+license = "CC0-1.0"
+[[recording]]
+kind = "folder"
+license = "CC0-1.0"
+path = "drives/*"
+[[recording]]
+kind = "folder"
+license = "CC0-1.0"
+path = "surveys/*"
+use = "reference"
+[sample]
+past_s = 1.0
+future_s = 2.0
+rate_hz = 2.0
+stride_s = 1.0
+[sample.references]
+count = 2
+min_days = 30
+[split]
+method = "none"
+"#;
+
+fn world(folder: &Path) -> PathBuf {
+    let drive = Drive {
+        name: "drive",
+        channel: "front",
+        camera: front(),
+        start_ns: NOON_NS,
+        x: [-8.0, 2.0],
+        y: 0.0,
+        every_m: 1.0,
+        depth: false,
+    };
+    write(&folder.join("drives"), &drive);
+    let survey = |name, days: i64, y, depth| Drive {
+        name,
+        channel: "pano",
+        camera: panorama(),
+        start_ns: NOON_NS + days * DAY_NS,
+        x: [-10.0, 8.0],
+        y,
+        every_m: 3.0,
+        depth,
+    };
+    write(&folder.join("surveys"), &survey("autumn", 60, 1.5, true));
+    write(&folder.join("surveys"), &survey("winter", -90, -4.0, false));
+    // The same day, and nearer than all others.
+    write(&folder.join("surveys"), &survey("twin", 0, 0.1, true));
+    let config = folder.join("build.toml");
+    fs::write(&config, CONFIG).expect("writable");
+    config
+}
+
+fn make(config: &Path, out: &Path, threads: usize) -> Built {
+    let options = BuildOptions { out: out.to_path_buf(), threads, overwrite: false, units: None };
+    build(&load(config, &[]).expect("a config"), &options, &Silent, &AtomicBool::new(false)).expect("built")
+}
+
+#[test]
+fn references_are_of_another_day_see_what_they_say_and_warp_to_the_target() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = world(folder.path());
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let built = make(&config, &one, 1);
+    assert!(built.quarantine.is_empty(), "{:?}", built.quarantine);
+    make(&config, &two, 2);
+    for file in fs::read_dir(one.join("references")).expect("a folder") {
+        let file = file.expect("an entry");
+        let other = two.join("references").join(file.file_name());
+        assert_eq!(fs::read(file.path()).expect("readable"), fs::read(other).expect("readable"));
+    }
+
+    let dataset = Dataset::open(&one).expect("a data set");
+    assert!(dataset.len() >= 2);
+    for i in 0..dataset.len() {
+        let sample = dataset.sample(i).expect("read");
+        let references = dataset.references(&sample.sample_id).expect("read");
+        let roles: Vec<&str> = references.iter().map(|r| r.role.as_str()).collect();
+        assert_eq!(roles, ["geometric", "semantic", "lookahead"]);
+        assert!(references.iter().all(|r| r.recording_id != "twin" && r.dt_days.is_some_and(|d| d > 59.0)));
+        let geometric = &references[0];
+        assert_eq!((geometric.recording_id.as_str(), geometric.overlap_source.as_deref()), ("autumn", Some("depth")));
+        assert!((geometric.distance_m - 1.5).abs() < 0.01, "{}", geometric.distance_m);
+        let winter = references.iter().filter(|r| r.recording_id == "winter");
+        assert!(winter.into_iter().all(|r| r.overlap_source.as_deref() == Some("footprint")));
+        assert!(references[2].ahead_m.is_some_and(|m| (0.0..3.1).contains(&m)));
+
+        // What it sees by casting rays, pixel by pixel.
+        let source = dataset.frame(&geometric.frame_id).expect("there");
+        let eye = dataset.posed(&source).expect("read").expect("calibrated").world_se3_camera;
+        let eye = dataset.between(&sample.recording_id, &source.recording_id).expect("read") * eye;
+        let warp = dataset.warp(&sample, "front", None).expect("warped").expect("a reference");
+        assert_eq!(warp.frame_id, geometric.frame_id);
+        for (tick, target) in dataset.pictures(&sample, "front").expect("read").into_iter().enumerate() {
+            let Some(target) = target else {
+                assert!(geometric.overlap[tick].is_nan());
+                continue;
+            };
+            let posed = dataset.posed(&target).expect("read").expect("calibrated");
+            let picture = dataset.image(&target).expect("a picture");
+            let (mut visible, mut alike, mut error, mut seen) = (0u32, 0u32, 0.0, 0u32);
+            // The recording's frame begins at its first pose.
+            let origin = EnuFrame::new(dataset.recording(&sample.recording_id).expect("there").origin);
+            let shift = EnuFrame::new(ORIGIN).to_enu(origin.origin());
+            for (column, row, pixel) in picture.enumerate_pixels() {
+                let ray = posed.camera.unproject(f64::from(column), f64::from(row)).expect("a ray");
+                let (from, ray) = (posed.world_se3_camera.translation + shift, posed.world_se3_camera.rotation * ray);
+                let free = cast(from, ray).is_some_and(|t| {
+                    let away = from + ray * t - (eye.translation + shift);
+                    cast(eye.translation + shift, away.normalize()).is_some_and(|d| (d - away.norm()).abs() < 0.02)
+                });
+                let warped = warp.seen[[tick, row as usize, column as usize]] == 255;
+                visible += u32::from(free);
+                alike += u32::from(free == warped);
+                if free && warped {
+                    seen += 1;
+                    for channel in 0..3 {
+                        let found = warp.rgb[[tick, row as usize, column as usize, channel]];
+                        error += (f64::from(pixel.0[channel]) - f64::from(found)).powi(2);
+                    }
+                }
+            }
+            let pixels = f64::from(picture.width() * picture.height());
+            let share = f64::from(visible) / pixels;
+            let psnr = 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10();
+            println!(
+                "{tick}: {share:.4} visible, overlap {:.4}, holes {:.4}, {psnr:.1} dB",
+                geometric.overlap[tick],
+                f64::from(alike) / pixels
+            );
+            assert!((share - geometric.overlap[tick]).abs() <= 0.01, "{share} {}", geometric.overlap[tick]);
+            assert!(f64::from(alike) / pixels >= 0.99 && psnr >= 30.0, "{} {psnr}", f64::from(alike) / pixels);
+        }
+        let rays = dataset.rays(&sample, "front", [9, 16]).expect("read").expect("calibrated");
+        assert_eq!(rays.shape(), [sample.poses.len(), 6, 9, 16]);
+        assert!(dataset.rays(&sample, "front", [0, 16]).is_err());
+    }
+}
+
+#[test]
+fn depth_of_the_wrong_size_is_told_and_the_plan_stands_in() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = world(folder.path());
+    for entry in fs::read_dir(folder.path().join("surveys/autumn/depth/pano")).expect("a folder") {
+        let wrong = image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::from_pixel(64, 32, image::Luma([500]));
+        wrong.save(entry.expect("an entry").path()).expect("writable");
+    }
+    let out = folder.path().join("out");
+    let built = make(&config, &out, 2);
+    assert!(
+        built.quarantine.iter().any(|line| line.contains("depth") && line.contains("640 x 320")),
+        "{:?}",
+        built.quarantine
+    );
+    let dataset = Dataset::open(&out).expect("a data set");
+    let sample = dataset.sample(0).expect("read");
+    let references = dataset.references(&sample.sample_id).expect("read");
+    assert!(references.len() == 3 && references.iter().all(|r| r.overlap_source.as_deref() == Some("footprint")));
+    assert!(dataset.warp(&sample, "front", None).is_err());
+}
+
+#[test]
+fn a_drive_s_next_picture_is_what_its_lidar_warps_it_to() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let out = folder.path().join("town");
+    make(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/town/build.toml"), &out, 0);
+    let dataset = Dataset::open(&out).expect("a data set");
+    let (mut error, mut seen, mut all, mut warped) = (0.0, 0u32, 0u32, 0);
+    for i in (0..dataset.len()).step_by(29) {
+        let sample = dataset.sample(i).expect("read");
+        let pictures: Vec<_> = dataset.pictures(&sample, "front").expect("read").into_iter().flatten().collect();
+        for pair in pictures.windows(2).step_by(4) {
+            let [a, b] = pair else { continue };
+            let (from, to) = (dataset.posed(a).expect("read"), dataset.posed(b).expect("read"));
+            let (from, to) = (from.expect("calibrated"), to.expect("calibrated"));
+            let Some(known) = dataset.picture_depth(a).expect("read") else { continue };
+            assert_eq!(known.source, DepthSource::Lidar);
+            warped += 1;
+            let rays = SourceRays::new(&from.camera);
+            let surface = Surface::new(&rays, known.depth.view(), None).expect("of its size");
+            let (first, next) = (dataset.image(a).expect("a picture"), dataset.image(b).expect("a picture"));
+            let size = (first.height() as usize, first.width() as usize, 3);
+            let rgb = ndarray::ArrayView3::from_shape(size, first.as_raw()).expect("of its size");
+            let motion = to.world_se3_camera.inverse() * from.world_se3_camera;
+            let warp = Splat::new(&rays, &to.camera).warp(rgb, &surface, &motion).expect("warped");
+            for (column, row, pixel) in next.enumerate_pixels() {
+                all += 1;
+                if warp.seen[[row as usize, column as usize]] == 255 {
+                    seen += 1;
+                    for channel in 0..3 {
+                        let found = warp.rgb[[row as usize, column as usize, channel]];
+                        error += (f64::from(pixel.0[channel]) - f64::from(found)).powi(2);
+                    }
+                }
+            }
+        }
+    }
+    let psnr = 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10();
+    let share = f64::from(seen) / f64::from(all);
+    println!("LiDAR warp: {psnr:.2} dB over {share:.3} of the pixels");
+    assert!(warped >= 4 && psnr >= 20.0 && share > 0.25, "{psnr} {share}");
+}
