@@ -96,7 +96,9 @@ impl Definition {
 
     /// Decodes a message.
     pub(super) fn decode(&self, bytes: &[u8], wire: Wire) -> Result<Value, &'static str> {
-        let mut cursor = Cursor { bytes, at: 0, start: 0, cdr: wire == Wire::Cdr, big: false };
+        // Parts may take no bytes at all, so their number has a bound of its own.
+        let budget = bytes.len().saturating_mul(4).saturating_add(4096);
+        let mut cursor = Cursor { bytes, at: 0, start: 0, cdr: wire == Wire::Cdr, big: false, budget };
         if cursor.cdr {
             // The representation: 0 and 1 are plain CDR, big and little endian.
             match bytes.get(..4) {
@@ -163,6 +165,8 @@ struct Cursor<'a> {
     start: usize,
     cdr: bool,
     big: bool,
+    /// How many more structures there may be.
+    budget: usize,
 }
 
 impl Cursor<'_> {
@@ -204,6 +208,7 @@ impl Cursor<'_> {
         if depth > DEPTH {
             return Err("its definition is nested too deeply");
         }
+        self.budget = self.budget.checked_sub(1).ok_or("it has more parts than bytes")?;
         let fields = definition.types.get(index).ok_or(SHORT)?;
         let mut values = Vec::with_capacity(fields.len());
         for field in fields {
@@ -301,6 +306,10 @@ mod tests {
             }
         }
         assert!(Definition::parse("a/B", "Missing x").is_err());
+        // Arrays in arrays of nothing would never end.
+        let nothing: String = (0..12).map(|i| format!("MSG: a/T{i}\nT{}[99] x\n", i + 1)).collect();
+        let endless = Definition::parse("a/T", &format!("T0[99] x\n{nothing}MSG: a/T12\n")).expect("a definition");
+        assert_eq!(endless.decode(&[0; 100], Wire::Ros1), Err("it has more parts than bytes"));
     }
 
     proptest! {
