@@ -234,7 +234,7 @@ def hour(worldloom: Path, work: Path) -> None:
         build(worldloom, folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent[minutes] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"\nAn hour of 100 Hz IMU and 10 Hz GNSS, read, fused and written: {spent[60] - spent[1]:.1f} s of CPU")
+    print(f"\nAn hour of 100 Hz IMU and 10 Hz GNSS, read, fused and written by a whole build: {spent[60] - spent[1]:.1f} s of CPU")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 mod clock;
 mod config;
+mod draft;
 mod inertial;
 mod kalman;
 pub mod matching;

@@ -1,39 +1,30 @@
 //! [`fuse`]: one segment of a recording becomes one trajectory.
 
-use std::collections::BTreeMap;
-
-use nalgebra::{UnitQuaternion, Vector3};
+use nalgebra::Vector3;
 
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::Recording;
 
-use super::clock::{against_poses, clocks};
+use super::clock::against_poses;
+use super::draft::{Draft, DraftRow, steps};
 use super::inertial::{self, FoundClock, SolvedRow};
-use super::motion::fill_motion;
-use super::path::Path;
 use super::positions::{Position, PositionSource, positions};
 use super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis, variance_between};
-use super::{ClockChoice, FuseConfig, FusedPose, PoseChoice, PoseOrigin, Track};
+use super::{ClockChoice, FuseConfig, PoseChoice, PoseOrigin, Track};
 
-/// Rows of a moving ego lie no farther apart than this, nanoseconds (DESIGN section 5: at least 10 Hz).
-const STEP_NS: i64 = 100_000_000;
-/// Slower than this between two inputs, m/s, needs no rows between them.
-const STANDING_MPS: f64 = 0.05;
 /// In gaps longer than this, seconds, the ego is taken to move straight and evenly: a spline would swing.
 const SPLINE_S: f64 = 2.5;
 /// Jitter of positions that a source gives with its poses, metres.
 const SOURCE_JITTER_M: f64 = 0.1;
 /// Bounds of the jitter of estimated positions, metres.
 const JITTER_M: (f64, f64) = (0.1, 3.0);
-/// The shortest baseline that a heading is taken over, metres.
-const BASELINE_M: f64 = 2.0;
 
 /// Fuses one segment (see [`super::segments`]) into its ego trajectory.
 ///
 /// Poses that the source gives are kept (`pose = "auto"` or `"source"`). Else positions come from GNSS, else from the
-/// geotags of pictures. GNSS with an IMU or wheels, or at least every 2.5 s, goes through the smoother of
-/// [`inertial`](super::inertial), which also finds the clocks of IMU and wheels; sparse fixes and geotags with times are
+/// geotags of pictures. GNSS with an IMU, or at least every 2.5 s, goes through the smoother of `inertial`, which also
+/// finds the clocks of IMU and wheels; sparse fixes and geotags with times are
 /// smoothed at constant velocity, with the heading that of the path over at least 2 m. A row lies at each position and at
 /// least ten a second between. Without times positions are taken as they are, in the order given, and the track is one
 /// over distance. A track that never moves takes its heading from the compass of its pictures, where they have one.
@@ -66,39 +57,6 @@ pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarant
         );
     };
     Ok(draft.track(recording, config))
-}
-
-/// A row in the making.
-#[derive(Debug, Clone, Copy)]
-struct DraftRow {
-    t_ns: Option<i64>,
-    /// ENU metres.
-    at: Vector3<f64>,
-    /// `world_r_ego`, where it is known.
-    rotation: Option<UnitQuaternion<f64>>,
-    sigma_xy_m: f64,
-    sigma_z_m: f64,
-    /// How far positions jitter, metres.
-    jitter_m: f64,
-    /// One sigma of the direction of travel from the smoother, radians; infinite at rest.
-    sigma_course_rad: f64,
-    /// Speed (m/s), acceleration (m/s²) and yaw rate (rad/s), where the estimate has them.
-    motion: Option<[f64; 3]>,
-    /// Index of the fix or frame, for rows at inputs.
-    input: Option<usize>,
-}
-
-/// A trajectory without path length, heading and motion.
-struct Draft {
-    frame: EnuFrame,
-    rows: Vec<DraftRow>,
-    origin: PoseOrigin,
-    /// The clocks that are the reference, as sensors are called.
-    references: Vec<String>,
-    /// Whether inputs are frames, and so say where frames without times lie.
-    from_frames: bool,
-    /// Clocks that were found on the way, by sensor.
-    found: Vec<(&'static str, FoundClock)>,
 }
 
 /// The source's own poses, or `None` where fewer than two are usable.
@@ -294,150 +252,14 @@ fn sigma_course(x: &AxisState, y: &AxisState) -> f64 {
     if speed > 0.0 { (x.vv.max(y.vv)).sqrt() / speed } else { f64::INFINITY }
 }
 
-/// Times and shares of the way of the rows that are missing between two.
-fn steps(a: &DraftRow, b: &DraftRow) -> Vec<(Option<i64>, f64)> {
-    let (Some(from), Some(to)) = (a.t_ns, b.t_ns) else { return Vec::new() };
-    let span = to.saturating_sub(from);
-    let standing = (b.at - a.at).norm() < STANDING_MPS * span as f64 / 1e9;
-    // A segment has no gap over 60 s; the bound keeps a list that is none from filling the memory.
-    let parts = if standing { 1 } else { (span.saturating_add(STEP_NS - 1) / STEP_NS).clamp(1, 1200) };
-    (1..parts)
-        .map(|k| {
-            let t = from + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64;
-            (Some(t), (t - from) as f64 / span as f64)
-        })
-        .collect()
-}
-
-impl Draft {
-    /// Adds path length, heading, motion and clocks.
-    fn track(mut self, recording: &Recording, config: &FuseConfig) -> Track {
-        // Rows with a rotation are the ego's already.
-        if self.rows.iter().any(|r| r.rotation.is_none()) {
-            self.carry_to_ego(recording);
-        }
-        let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
-        let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
-        let path = Path::through(&points, &jitter);
-        let compass = compass(recording);
-        let mut sigma_held = f64::NAN;
-        let rows: Vec<FusedPose> = (self.rows.iter().zip(&path.s_m))
-            .map(|(row, s_m)| {
-                let baseline = BASELINE_M.max(2.0 * row.jitter_m);
-                let rotation = row.rotation.unwrap_or_else(|| self.level(row, &path, *s_m, baseline, compass));
-                // Not `min`, which would turn an unknown sigma (NaN) into 180 degrees.
-                let sigma = match row.sigma_course_rad {
-                    s if s > std::f64::consts::PI => 180.0,
-                    s => s.to_degrees(),
-                };
-                // A held heading is as good as it was when it was last seen.
-                if sigma < 20.0 || sigma_held.is_nan() {
-                    sigma_held = sigma;
-                }
-                FusedPose {
-                    t_ns: row.t_ns,
-                    s_m: *s_m,
-                    pose: Pose::new(row.at, rotation),
-                    speed_mps: row.motion.map_or(f64::NAN, |m| m[0]),
-                    acceleration_mps2: row.motion.map_or(f64::NAN, |m| m[1]),
-                    yaw_rate_radps: row.motion.map_or(f64::NAN, |m| m[2]),
-                    sigma_xy_m: row.sigma_xy_m,
-                    sigma_z_m: row.sigma_z_m,
-                    sigma_heading_deg: sigma_held,
-                    origin: self.origin,
-                    way: None,
-                    way_offset_m: f64::NAN,
-                    match_probability: f64::NAN,
-                }
-            })
-            .collect();
-        let timed = rows.iter().all(|r| r.t_ns.is_some());
-        let inputs = || self.rows.iter().zip(&path.s_m).filter_map(|(row, s)| Some((row.input?, *s)));
-        let frame_s_m = match self.from_frames && !timed {
-            true => inputs().map(|(i, s)| (recording.frames[i].stem.clone(), s)).collect(),
-            false => BTreeMap::new(),
-        };
-        let references: Vec<&str> = self.references.iter().map(String::as_str).collect();
-        let mut track = Track {
-            frame: self.frame,
-            height_datum: recording.height_datum,
-            timed,
-            rows,
-            ways: Vec::new(),
-            clock: clocks(recording, &references, &self.found, config),
-            register: None,
-            input_t_ns: self.rows.iter().filter(|r| r.input.is_some()).filter_map(|r| r.t_ns).collect(),
-            input_s_m: inputs().map(|(_, s)| s).collect(),
-            frame_s_m,
-        };
-        if self.rows.iter().any(|r| r.motion.is_none()) {
-            fill_motion(&mut track);
-        }
-        track
-    }
-
-    /// Moves positions of the GNSS antenna to the ego's origin, where the calibration says where the antenna sits.
-    ///
-    /// The heading is that of the antenna's path: in a bend it differs from the ego's by the angle that the lever arm
-    /// subtends at the centre of the bend, some degrees for an arm of a metre and a radius of 15 m.
-    fn carry_to_ego(&mut self, recording: &Recording) {
-        let mount = recording.sensor("gnss").and_then(|s| s.ego_se3_sensor);
-        let Some(arm) = mount.map(|m| m.translation).filter(|_| self.references == ["gnss"]) else { return };
-        let points: Vec<Vector3<f64>> = self.rows.iter().map(|r| r.at).collect();
-        let jitter: Vec<f64> = self.rows.iter().map(|r| r.jitter_m).collect();
-        let path = Path::through(&points, &jitter);
-        let compass = compass(recording);
-        let moved: Vec<Vector3<f64>> = (self.rows.iter().zip(&path.s_m))
-            .map(|(row, s_m)| {
-                let baseline = BASELINE_M.max(2.0 * row.jitter_m);
-                row.at - self.level(row, &path, *s_m, baseline, compass) * arm
-            })
-            .collect();
-        for (row, at) in self.rows.iter_mut().zip(moved) {
-            row.at = at;
-        }
-    }
-
-    /// The level rotation along the path; where the path has no direction, by the compass, else to the north.
-    fn level(
-        &self,
-        row: &DraftRow,
-        path: &Path,
-        s_m: f64,
-        baseline_m: f64,
-        compass: Option<f64>,
-    ) -> UnitQuaternion<f64> {
-        let place = self.frame.to_geodetic(row.at);
-        let heading_deg = match path.direction(s_m, baseline_m) {
-            Some(d) => self.frame.heading_at(place, Vector3::new(d.x, d.y, 0.0)),
-            None => compass.unwrap_or(0.0),
-        };
-        self.frame.pose_from_local(place, Pose::level(Vector3::zeros(), heading_deg).rotation).rotation
-    }
-}
-
-/// The heading of the ego by the compass of the first picture that has one and whose mount is known to look ahead (or
-/// not known at all), degrees.
-fn compass(recording: &Recording) -> Option<f64> {
-    recording.frames.iter().find_map(|frame| {
-        let heading = frame.geotag?.heading_deg.filter(|h| h.is_finite())?;
-        let mount = recording.sensor(&frame.channel).and_then(|s| s.ego_se3_sensor);
-        // The optical axis of an RDF camera is its z axis; seen from above, left of forward is a positive yaw.
-        let yaw_deg = mount.map_or(0.0, |m| {
-            let axis = m.rotation * Vector3::z();
-            libm::atan2(axis.y, axis.x).to_degrees()
-        });
-        Some(crate::coord::wrap_degrees(heading + yaw_deg))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::coord::Geodetic;
-    use crate::fuse::{ClockChoice, segments};
+    use crate::fuse::draft::STEP_NS;
+    use crate::fuse::{FusedPose, segments};
     use crate::record::{GnssFix, PoseFix};
     use crate::time::Timestamp;
 
