@@ -4,9 +4,9 @@
     pip install mcap mcap-ros2-support rosbags numpy pillow
     python benchmarks/logs_vs_python.py [--binary target/release/worldloom]
 
-Writes two logs of ROS 2: 200,000 IMU readings and 10,000 fixes without compression, and 20,000 readings with 500 pictures of
-175 kB in LZ4. `worldloom probe` reads all messages of a log and the headers of its pictures; the reader in Python decodes
-all messages. Both in a new process, three times, warm; the least time counts.
+Writes two logs of ROS 2: 200,000 IMU readings and 10,000 fixes without compression, and 20,000 readings with 500
+pictures of 175 kB in LZ4. `worldloom probe` reads all messages of a log and the headers of its pictures; the reader in
+Python decodes all messages. Both in a new process, three times, warm; the least time counts.
 """
 
 import argparse
@@ -90,7 +90,8 @@ def main() -> None:
             ours = least([str(binary), "probe", str(path)])
             python = least([sys.executable, "-c", READ, str(path)])
             size = path.stat().st_size / 1e6
-            print(f"{name:9} {size:6.1f} MB  worldloom {ours:6.3f} s ({size / ours:5.0f} MB/s)  python {python:6.2f} s  ratio {python / ours:5.1f}")
+            rates = f"worldloom {ours:6.3f} s ({size / ours:5.0f} MB/s)  python {python:6.2f} s"
+            print(f"{name:9} {size:6.1f} MB  {rates}  ratio {python / ours:5.1f}")
 
 
 if __name__ == "__main__":
