@@ -35,7 +35,7 @@ fn write_card(text: &mut String, manifest: &Manifest, whole: &Whole) -> std::fmt
         writeln!(text, "- Extent: {:.5}, {:.5} to {:.5}, {:.5} (lon, lat, WGS84)", e.xmin, e.ymin, e.xmax, e.ymax)?;
     }
     if let Some(t) = manifest.times {
-        let (start, end) = (Timestamp::from_ns(t.start_ns), Timestamp::from_ns(t.end_ns));
+        let (start, end) = (Timestamp::from_ns(t.start_ns).said(), Timestamp::from_ns(t.end_ns).said());
         writeln!(text, "- Times: {start} to {end}")?;
     }
     writeln!(

@@ -98,6 +98,23 @@ impl Loaded {
         if c.dataset.name.trim().is_empty() {
             return Err(self.error("dataset", 0, "name", "the data set needs a name"));
         }
+        let spdx = |license: &str, table: &str, nth: usize| match is_spdx(license) {
+            true => Ok(()),
+            false => Err(self
+                .error(table, nth, "license", format!("`{license}` is no SPDX licence expression"))
+                .with_hint("e.g. CC-BY-4.0, ODbL-1.0, LicenseRef-Ours, or NOASSERTION where it is not known")),
+        };
+        spdx(&c.dataset.license, "dataset", 0)?;
+        for (i, map) in c.map.iter().enumerate() {
+            map.license.as_deref().filter(|l| !l.trim().is_empty()).map_or(Ok(()), |l| spdx(l, "map", i))?;
+        }
+        for (i, recording) in c.recording.iter().enumerate() {
+            recording
+                .license
+                .as_deref()
+                .filter(|l| !l.trim().is_empty())
+                .map_or(Ok(()), |l| spdx(l, "recording", i))?;
+        }
         if c.recording.is_empty() {
             return Err(self.error("dataset", 0, "name", "there is no [[recording]] to build from"));
         }
@@ -132,6 +149,9 @@ impl Loaded {
         }
         if !(c.privacy.trim_ends_m >= 0.0 && c.privacy.trim_ends_m.is_finite()) {
             return Err(self.error("privacy", 0, "trim_ends_m", "a trim is 0 m or more"));
+        }
+        if let Some(zones) = c.privacy.exclude.as_ref().filter(|zones| !self.base.join(zones).is_file()) {
+            return Err(self.error("privacy", 0, "exclude", format!("there is no file `{zones}`")));
         }
         if c.output.shard_mb == 0 || c.output.shard_mb > 100_000 {
             return Err(self.error("output", 0, "shard_mb", "a shard has 1 to 100000 MB"));
@@ -200,6 +220,15 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// Whether a text has the form of an SPDX licence expression: identifiers joined by `AND`, `OR`, `WITH`.
+fn is_spdx(license: &str) -> bool {
+    let bare = license.replace(['(', ')'], " ");
+    let words: Vec<&str> = bare.split_whitespace().collect();
+    let id = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+' | ':'));
+    let joins = |word: &str| matches!(word, "AND" | "OR" | "WITH");
+    words.len() % 2 == 1 && words.iter().enumerate().all(|(i, word)| joins(word) == (i % 2 == 1) && id(word))
 }
 
 const NO_LICENSE: &str = "a source needs a `license` (SPDX, or NOASSERTION where it is not known)";

@@ -11,7 +11,7 @@ use crate::coord::BBox;
 use crate::dataset::manifest::SourceEntry;
 use crate::dataset::rows::SourceRow;
 use crate::dataset::tables::{write_map, write_sources};
-use crate::error::{ErrorKind, Quarantine, Result};
+use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{LAYERS, MapFeature, MapLayer, RoadGraph, RoadGraphBuilder};
 
 use super::hash::hash_sources;
@@ -48,11 +48,13 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path, stop: &AtomicBool) 
     let mut repeats = 0u64;
     for (number, map) in plan.maps.iter().enumerate() {
         let mut refused = Quarantine::new();
+        let mut near = 0u64;
         map.source.read(areas.whole, &mut refused, &mut |mut feature| {
             check_stop(stop)?;
             if !areas.touches(&feature) {
                 return Ok(());
             }
+            near += 1;
             let layer = layers.entry(feature.layer).or_default();
             match layer.get(&feature.id) {
                 // The same feature from two overlapping extracts is one feature.
@@ -68,6 +70,10 @@ pub fn build_maps(loaded: &Loaded, plan: &Plan, data: &Path, stop: &AtomicBool) 
             }
             Ok(())
         })?;
+        if near == 0 && map.source.raster().is_none() {
+            let place = Location::file(loaded.base.join(&loaded.config.map[number].path));
+            refused.refuse(&place, "nothing of this map lies near the recordings");
+        }
         quarantine.merge(refused.relabelled(&loaded.base.join(&loaded.config.map[number].path), &map.label));
     }
     if repeats > 0 {

@@ -2,7 +2,7 @@
 //!
 //! Made from names, sizes and timestamps alone, in the order of the config, so that every worker makes the same one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::coord::{BBox, Geodetic, LocalPlane};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{Recording, SourceFile};
+use crate::record::{Modality, Recording, SourceFile};
 use crate::sample::{ChannelFilter, SampleConfig};
 use crate::source::registry::{open_map, open_recording};
 use crate::source::{MapOptions, MapSource, RecordingOptions, RecordingSource};
@@ -57,6 +57,8 @@ pub struct PlannedSource {
     pub license: String,
     /// The files it reads.
     pub files: Vec<SourceFile>,
+    /// Its channels with observations.
+    pub channels: BTreeSet<(Modality, String)>,
     /// The stretches that become recordings of the data set.
     pub segments: Vec<PlannedSegment>,
 }
@@ -172,6 +174,7 @@ impl Plan {
                 loaded.error("recording", 0, "path", format!("no recording can be used: {why}"))
             }));
         }
+        check_channels(loaded, &sources)?;
         name_recordings(&mut sources);
         let units = pack(&sources, loaded.config.output.shard_mb * 1_000_000);
         Ok(Plan { maps, sources, units, quarantine })
@@ -276,7 +279,9 @@ fn survey(
         .unwrap_or_default();
     loaded.check_terms(entry, &license)?;
     let mut segments = Vec::new();
+    let mut seen = BTreeSet::new();
     for (number, recording) in recordings.into_iter().enumerate() {
+        seen.extend(recording.frames.iter().map(|f| (f.modality, f.channel.clone())));
         let name = recording.name.clone();
         for (segment, part) in crate::fuse::segments(recording).into_iter().enumerate() {
             let Some(bounds) = bounds(&part) else {
@@ -296,7 +301,8 @@ fn survey(
         }
     }
     let files = source.files().to_vec();
-    Ok(PlannedSource { entry, label: label.to_string(), path: path.to_path_buf(), license, files, segments })
+    let (label, path) = (label.to_string(), path.to_path_buf());
+    Ok(PlannedSource { entry, label, path, license, files, channels: seen, segments })
 }
 
 /// The positions that a recording's trajectory is made of, thinned.
@@ -331,6 +337,35 @@ fn bounds(recording: &Recording) -> Option<BBox> {
     let gnss = recording.gnss.iter().map(|g| g.place);
     let tags = recording.frames.iter().filter_map(|f| f.geotag.map(|g| g.place));
     BBox::of_points(poses.chain(gnss).chain(tags).map(|p| (p.lon_deg, p.lat_deg)))
+}
+
+/// Refuses names of channels that no recording has: a data set without a camera would be built without a word.
+fn check_channels(loaded: &Loaded, sources: &[PlannedSource]) -> Result<()> {
+    let mut idle: BTreeMap<(&'static str, String), BTreeSet<usize>> = BTreeMap::new();
+    let entries: BTreeSet<usize> = sources.iter().map(|s| s.entry).collect();
+    for &entry in &entries {
+        let own = || sources.iter().filter(move |s| s.entry == entry).flat_map(|s| &s.channels);
+        let filter = ChannelFilter::new(&sample_config(loaded, entry))?;
+        for found in filter.idle(own().map(|(modality, channel)| (*modality, channel.as_str()))) {
+            idle.entry(found).or_default().insert(entry);
+        }
+    }
+    for ((key, glob), without) in idle {
+        // What `[sample]` names may be in one recording and not in another; in none it is a mistake.
+        let asked = |entry: &usize| {
+            let sample = sample_config(loaded, *entry);
+            [("cameras", &sample.cameras), ("lidar", &sample.lidar), ("audio", &sample.audio)]
+                .iter()
+                .any(|(of, globs)| *of == key && globs.contains(&glob))
+        };
+        if entries.iter().filter(|e| asked(e)).all(|e| without.contains(e)) {
+            let there: BTreeSet<&str> = sources.iter().flat_map(|s| &s.channels).map(|(_, c)| c.as_str()).collect();
+            let there = there.into_iter().collect::<Vec<_>>().join(", ");
+            let reason = format!("no recording has a channel `{glob}` for `{key}`; channels there are: {there}");
+            return Err(loaded.error("sample", 0, key, reason));
+        }
+    }
+    Ok(())
 }
 
 /// Turns names into ids: percent-encoded with `_` for `%`, made unique by the folders above, `-s2` for a second
@@ -454,7 +489,15 @@ mod tests {
             })
             .collect();
         let (path, license) = (PathBuf::from(label), String::new());
-        PlannedSource { entry, label: label.to_string(), path, license, files: Vec::new(), segments }
+        PlannedSource {
+            entry,
+            label: label.to_string(),
+            path,
+            license,
+            files: Vec::new(),
+            channels: BTreeSet::new(),
+            segments,
+        }
     }
 
     fn ids(mut sources: Vec<PlannedSource>) -> Vec<String> {

@@ -97,10 +97,15 @@ const MAPS: &str = "maps";
 /// the config, the sources or the disk refuse.
 pub fn build(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<Built> {
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
+        .num_threads(options.threads.min(most_threads()))
         .build()
         .map_err(|e| ErrorKind::Config(format!("cannot start {} threads: {e}", options.threads)).bare())?;
     pool.install(|| run(loaded, options, progress, stop))
+}
+
+/// More threads than this only wait for each other.
+fn most_threads() -> usize {
+    4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<Built> {
@@ -112,7 +117,7 @@ fn run(loaded: &Loaded, options: &BuildOptions, progress: &dyn Progress, stop: &
             return Ok(Built { committed: true, counts: told(manifest.counts), ..Built::default() });
         }
     }
-    if is_taken(out) && options.units.is_none() {
+    if is_taken(out) {
         if !options.overwrite {
             return Err(ErrorKind::Exists(out.clone()).bare());
         }

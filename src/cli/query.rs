@@ -196,7 +196,7 @@ fn table(dataset: &Dataset, rows: &[usize], width: Option<usize>, out: &mut dyn 
     let columns = vec![
         Column::text("sample", cells(&|s| Some(s.sample_id.clone()))),
         Column::text("split", cells(&|s| Some(s.split.name().to_string()))),
-        Column::text("t0 (UTC)", cells(&|s| s.t0_ns.map(|t| Timestamp::from_ns(t).to_string()))),
+        Column::text("t0 (UTC)", cells(&|s| s.t0_ns.map(|t| Timestamp::from_ns(t).said()))),
         Column::number("lon", cells(&|s| Some(format!("{:.5}", s.lon)))).expendable(2),
         Column::number("lat", cells(&|s| Some(format!("{:.5}", s.lat)))).expendable(1),
         Column::number("heading", cells(&|s| Some(format!("{:.0}°", s.heading_deg.round() % 360.0)))).expendable(4),

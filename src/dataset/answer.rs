@@ -27,7 +27,7 @@ impl Dataset {
 
     /// A row of `samples` as GeoJSON: the trajectory with the scalar columns as properties.
     ///
-    /// `t0` is `t0_ns` in RFC 3339, since not every reader of JSON keeps 19 digits.
+    /// `t0` is `t0_ns` in RFC 3339, since not every reader of JSON keeps 19 digits; null for a clock of unknown epoch.
     pub fn feature(&self, row: usize) -> Value {
         let cell = |name: &str| {
             let column = self.samples().column(name).expect("the schema was checked when the table was read");
@@ -38,7 +38,7 @@ impl Dataset {
         for field in self.samples().schema().iter_fields().filter(|field| one_value(field.dtype())) {
             let value = cell(field.name());
             if field.name() == "t0_ns" {
-                let t0 = value.as_i64().map(|ns| Timestamp::from_ns(ns).to_string());
+                let t0 = value.as_i64().map(Timestamp::from_ns).filter(|t| t.is_date()).map(|t| t.to_string());
                 properties.insert("t0".to_string(), json!(t0));
             }
             properties.insert(field.name().to_string(), value);

@@ -242,7 +242,7 @@ impl Lineage {
 }
 
 fn time(ns: i64) -> String {
-    Timestamp::from_ns(ns).to_string()
+    Timestamp::from_ns(ns).said()
 }
 
 fn recording_lineage(row: &RecordingRow) -> RecordingLineage {

@@ -116,7 +116,11 @@ impl FromStr for Span {
             "" | ".." => Ok(None),
             part => Timestamp::parse(part).map(|t| Some(t.ns())).map_err(|e| e.to_string()),
         };
-        Ok(Span { start_ns: time(start)?, end_ns: time(end)? })
+        let span = Span { start_ns: time(start)?, end_ns: time(end)? };
+        match (span.start_ns, span.end_ns) {
+            (Some(start), Some(end)) if start > end => Err(format!("`{text}` ends before it starts")),
+            _ => Ok(span),
+        }
     }
 }
 

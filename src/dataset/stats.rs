@@ -105,7 +105,7 @@ impl Stats {
             let span_ns = row.t_start_ns.zip(row.t_end_ns).map(|(start, end)| end.saturating_sub(start));
             recordings.push(RecordingStats {
                 kind: row.kind,
-                start: row.t_start_ns.map(|t| Timestamp::from_ns(t).to_string()),
+                start: row.t_start_ns.map(|t| Timestamp::from_ns(t).said()),
                 duration_s: span_ns.map(|ns| ns as f64 / 1e9),
                 length_m: row.length_m,
                 frames: frames_of.get(&id).copied().unwrap_or_default(),
@@ -133,7 +133,7 @@ impl Stats {
             hours: recordings.iter().filter_map(|r| r.duration_s).sum::<f64>() / 3600.0,
             km: recordings.iter().map(|r| r.length_m).sum::<f64>() / 1000.0,
             extent: manifest.extent,
-            times: manifest.times.map(|t| [t.start_ns, t.end_ns].map(|ns| Timestamp::from_ns(ns).to_string())),
+            times: manifest.times.map(|t| [t.start_ns, t.end_ns].map(|ns| Timestamp::from_ns(ns).said())),
             histograms: vec![
                 Histogram::even("speed at t0", "m/s", all(|s| s.speed_mps)),
                 Histogram::compass("heading at t0", all(|s| s.heading_deg)),

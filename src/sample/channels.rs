@@ -38,6 +38,25 @@ impl ChannelFilter {
         })
     }
 
+    /// The globs that match none of some channels, each with its key in `[sample]`; `*` needs none.
+    pub fn idle<'a>(&self, channels: impl Iterator<Item = (Modality, &'a str)> + Clone) -> Vec<(&'static str, String)> {
+        let lists = [("cameras", &self.cameras), ("lidar", &self.lidar), ("audio", &self.audio)];
+        let of = |key: &str, modality: Modality| match modality {
+            Modality::Camera | Modality::Depth | Modality::Mask => key == "cameras",
+            Modality::Lidar => key == "lidar",
+            Modality::Audio => key == "audio",
+        };
+        let mut idle = Vec::new();
+        for (key, globs) in lists {
+            for glob in globs.iter().filter(|glob| glob.as_str() != "*") {
+                if !channels.clone().any(|(modality, channel)| of(key, modality) && glob.matches(channel)) {
+                    idle.push((key, glob.as_str().to_string()));
+                }
+            }
+        }
+        idle
+    }
+
     /// Whether samples take the observations of a channel; depth and masks go with their camera.
     pub fn takes(&self, modality: Modality, channel: &str) -> bool {
         let globs = match modality {

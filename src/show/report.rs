@@ -8,11 +8,11 @@ use super::chart::histogram;
 use super::coverage::{Page, SPLITS, coverage};
 use super::html::{Cell, bytes, capped, count, escape, short, table};
 use super::quality::{clocks, quality, registration};
-use super::words::FIRST_PLAUSIBLE_NS;
 use crate::dataset::manifest::Manifest;
 use crate::dataset::stats::Stats;
 use crate::dataset::survey::{Survey, tracks};
 use crate::error::{Quarantine, Result};
+use crate::time::Timestamp;
 
 /// Samples that are shown.
 const CARDS: usize = 6;
@@ -92,7 +92,7 @@ fn section(title: &str, body: &str) -> String {
 fn head(manifest: &Manifest, stats: &Stats) -> String {
     let license = manifest.config["dataset"]["license"].as_str().unwrap_or("NOASSERTION");
     let times = match (&stats.times, manifest.times) {
-        (_, Some(times)) if times.start_ns < FIRST_PLAUSIBLE_NS => "clock of unknown epoch".to_string(),
+        (_, Some(times)) if !Timestamp::from_ns(times.start_ns).is_date() => "clock of unknown epoch".to_string(),
         (Some([first, last]), _) => format!("{first} to {last}"),
         _ => "no clock".to_string(),
     };
@@ -235,7 +235,7 @@ fn licences(manifest: &Manifest, stats: &Stats) -> String {
     let of_samples = stats.licenses.iter().map(|(license, n)| vec![Cell::text(license.as_str()), Cell::count(*n)]);
     let of_samples: Vec<Vec<Cell>> = of_samples.collect();
     let sources = manifest.sources.iter().map(|s| {
-        let attribution = s.attribution.as_deref().unwrap_or("none owed");
+        let attribution = s.attribution.as_deref().unwrap_or("none given");
         let texts = [s.path.as_str(), s.kind.as_str(), s.license.as_str(), attribution].map(Cell::text);
         texts.into_iter().chain([Cell::Number(bytes(s.size))]).collect()
     });

@@ -15,8 +15,6 @@ use crate::render::text::{Weight, text_width};
 use crate::sample::{Caption, SampleRow};
 use crate::time::Timestamp;
 
-/// A clock that starts before GPS was in use counts from an epoch of its own.
-pub(super) const FIRST_PLAUSIBLE_NS: i64 = 631_152_000_000_000_000;
 /// Most texts that a sheet prints.
 const MOST_TEXTS: usize = 12;
 
@@ -154,7 +152,7 @@ fn timezone(dataset: &Dataset, recording: &RecordingRow) -> Option<String> {
 /// which tells the light without a table of the world's zones.
 fn time_facts(sample: &SampleRow, zone: Option<&str>) -> Vec<(&'static str, String)> {
     let Some(t0) = sample.t0_ns else { return vec![("time", "no clock".to_string())] };
-    if t0 < FIRST_PLAUSIBLE_NS {
+    if !Timestamp::from_ns(t0).is_date() {
         return vec![("time (clock of unknown epoch)", format!("{:.3} s", t0 as f64 / 1e9))];
     }
     let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
@@ -294,7 +292,7 @@ impl Provenance {
                 ("licences", join(&sample.licenses)),
                 (
                     "attribution",
-                    if sample.attributions.is_empty() { "none owed".into() } else { sample.attributions.join("; ") },
+                    if sample.attributions.is_empty() { "none given".into() } else { sample.attributions.join("; ") },
                 ),
                 ("poses", format!("{}, sigma {}", sample.pose_source, or(metres(sample.pose_sigma_m), "unknown"))),
                 ("sync residual", or(ms(sample.sync_residual_ms), "unknown")),

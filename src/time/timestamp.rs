@@ -67,6 +67,21 @@ impl Timestamp {
     }
 }
 
+/// 1990: a clock before GPS was in use counts from an epoch of its own.
+const FIRST_PLAUSIBLE: Timestamp = Timestamp(631_152_000_000_000_000);
+
+impl Timestamp {
+    /// Whether this is a date of a drive, and not a count from an epoch that nobody knows (as Argoverse 2 has).
+    pub fn is_date(self) -> bool {
+        self >= FIRST_PLAUSIBLE
+    }
+
+    /// For people: RFC 3339, or the seconds of a clock of unknown epoch.
+    pub fn said(self) -> String {
+        if self.is_date() { self.to_string() } else { format!("{:.3} s, unknown epoch", self.0 as f64 / 1e9) }
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 with as many digits of the second as are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -107,10 +107,12 @@ pub fn captions<'a>(
     let speed = row.actions.get(row.anchor_tick()).map(|a| f64::from(a[0]));
     let facts = facts((row.lon, row.lat), row.heading_deg, speed, &roads, &crossings);
     let mut captions = Vec::new();
+    // Where the map has neither, its silence says nothing: perhaps it ends before.
+    let mapped = !(roads.is_empty() && crossings.is_empty());
     for task in &config.tasks {
         let subjects: &[Subject] = match task.as_str() {
             "caption" => &[Subject::Scene],
-            "spatial_qa" => &[Subject::Street, Subject::Crossing, Subject::SpeedLimit],
+            "spatial_qa" if mapped => &[Subject::Street, Subject::Crossing, Subject::SpeedLimit],
             _ => &[],
         };
         for subject in subjects {

@@ -303,6 +303,7 @@ impl Topic {
         if self.before_1980 { ClockScale::Unknown } else { ClockScale::Utc }
     }
 
+    #[allow(clippy::too_many_arguments)] // each is of another kind, and all are of one message
     fn take(
         &mut self,
         role: Role,

@@ -212,7 +212,6 @@ fn real_logs_have_the_counts_that_their_pages_say() {
             .filter(|note| note.starts_with('/'))
             .map(|note| note.rsplit_once('(').and_then(|(_, n)| n.strip_suffix(" times)")?.parse().ok()).unwrap_or(1))
             .sum();
-        println!("{name}: {counted} of {messages} {:?} {:?}", probe.notes, probe.problems);
         assert!(read(&path).0.expect_err("no position").to_string().contains("position"));
     }
 }
