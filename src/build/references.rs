@@ -64,6 +64,9 @@ impl ReferenceFacts {
     }
 }
 
+/// Two cameras, each by the config entry and channel.
+type PairOfCameras = [(u32, String); 2];
+
 /// The pictures of all units, by place, and what is known of their cameras.
 pub struct Grounding<'a> {
     loaded: &'a Loaded,
@@ -74,7 +77,7 @@ pub struct Grounding<'a> {
     candidates: Vec<Candidate>,
     index: PictureIndex,
     splits: Vec<OnceLock<Split>>,
-    splats: Mutex<BTreeMap<[(u32, String); 2], Arc<Splat>>>,
+    splats: Mutex<BTreeMap<PairOfCameras, Arc<Splat>>>,
     surfaces: Mutex<BTreeMap<usize, Seen>>,
 }
 

@@ -13,7 +13,7 @@ use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::match_track;
-use crate::fuse::{FusedPose, State, Track, fuse};
+use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{Modality, Mode, Recording, RoadGraph, Sensor};
 use crate::render::MapIndex;
@@ -151,7 +151,10 @@ pub fn build_segment(
         }
     };
     if let Some(roads) = shared.roads {
-        match_track(&mut track, roads, Mode::Car);
+        let matched = match_track(&mut track, roads, Mode::Car);
+        if config.fuse.register == RegisterChoice::Auto {
+            register_track(&mut track, roads, Mode::Car, &matched);
+        }
     }
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
     if !withheld.is_empty() {

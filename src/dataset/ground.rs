@@ -71,6 +71,9 @@ pub struct WindowWarp {
     pub seen: Array3<u8>,
 }
 
+/// Metres `(H, W)` and 0 or more `(H, W)`, each where there is one.
+pub type DepthAndMask = (Option<Array2<f32>>, Option<Array2<u8>>);
+
 impl Dataset {
     /// The camera and the pose of a picture; `None` where its channel is not calibrated or it has no pose.
     ///
@@ -105,7 +108,7 @@ impl Dataset {
     /// # Errors
     ///
     /// As [`frame`](Dataset::frame) and [`depth`](Dataset::depth).
-    pub fn depth_and_mask(&self, picture: &FrameRow) -> Result<(Option<Array2<f32>>, Option<Array2<u8>>)> {
+    pub fn depth_and_mask(&self, picture: &FrameRow) -> Result<DepthAndMask> {
         let depth = self.companion(picture, Modality::Depth)?.map(|frame| self.depth(&frame)).transpose()?;
         let mask = self.companion(picture, Modality::Mask)?.map(|frame| self.image(&frame)).transpose()?;
         let mask = mask.map(|mask| {

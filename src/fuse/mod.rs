@@ -17,7 +17,7 @@ mod track;
 mod trajectory;
 
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
-pub use register::{OnLine, RegisterPrior, Registration, register};
+pub use register::{OnLine, RegisterPrior, Registration, register, register_track};
 pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};
 pub use trajectory::fuse;

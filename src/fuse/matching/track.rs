@@ -3,13 +3,14 @@
 use crate::record::{GnssFix, Mode, RoadGraph};
 use crate::time::Timestamp;
 
-use super::Matcher;
+use super::{Matched, Matcher};
 use crate::fuse::{FusedPose, Track};
 
-/// Fills the ways, offsets and probabilities of a track's rows; those off the road stay without.
+/// Fills the ways, offsets and probabilities of a track's rows; those off the road stay without. Returns the match, with a
+/// point for each row.
 ///
 /// Ways are named as features of the layer `road` are: `way/12`.
-pub fn match_track(track: &mut Track, graph: &RoadGraph, mode: Mode) {
+pub fn match_track(track: &mut Track, graph: &RoadGraph, mode: Mode) -> Matched {
     let fixes: Vec<GnssFix> = track.rows.iter().enumerate().map(|(i, row)| fix(track, i, row)).collect();
     let matched = Matcher::new(graph, mode).run(&fixes);
     let mut index_of = std::collections::BTreeMap::new();
@@ -24,6 +25,7 @@ pub fn match_track(track: &mut Track, graph: &RoadGraph, mode: Mode) {
         row.way_offset_m = point.offset_m;
         row.match_probability = point.probability;
     }
+    matched
 }
 
 /// A row as a position that knows where it is going.

@@ -201,17 +201,10 @@ fn real_logs_have_the_counts_that_their_pages_say() {
     // The mean by Python's rosbags: the IMU is mounted on its side.
     assert!((gravity - 9.790_550_513_247_51).abs() < 1e-9, "{gravity}");
     // Structure only: nothing in these gives a position, and probe says what there is.
-    for (name, messages) in
-        [("example.bag", 8647), ("example-lz4.bag", 8647), ("talker.mcap", 20), ("wbag_0.mcap", 1246)]
-    {
+    for name in ["example.bag", "example-lz4.bag", "talker.mcap", "wbag_0.mcap"] {
         let path = root.join("trace-formats/ros").join(name);
         let probe = open(&path).and_then(|s| s.probe()).expect("probes");
-        let counted: u64 = probe
-            .notes
-            .iter()
-            .filter(|note| note.starts_with('/'))
-            .map(|note| note.rsplit_once('(').and_then(|(_, n)| n.strip_suffix(" times)")?.parse().ok()).unwrap_or(1))
-            .sum();
+        assert!(probe.notes.iter().any(|note| note.starts_with('/')), "{name}: {:?}", probe.notes);
         assert!(read(&path).0.expect_err("no position").to_string().contains("position"));
     }
 }

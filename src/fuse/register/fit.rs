@@ -1,8 +1,8 @@
-//! Georegistration: the rigid correction that lays a drive onto the roads it was matched to.
+//! The rigid correction that brings points onto the lines that they follow.
 
 use nalgebra::{Matrix3, Vector2, Vector3};
 
-use super::Register;
+use crate::fuse::Register;
 
 /// Where the ego was, and the line of the map that it is taken to have followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +37,10 @@ pub struct Registration {
     pub covariance: Matrix3<f64>,
     /// Whether it differs from none by more than chance, and the map fits.
     pub accepted: bool,
+    /// How the points lie without a correction; `None` where the map does not fit them then.
+    pub as_it_is: Option<Register>,
+    /// Mean robust cost of a point after the correction: which of two ideas of the lines fits better.
+    pub cost: f64,
 }
 
 /// Points of one line this far apart say something new about where a lane lies, metres.
@@ -88,24 +92,37 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>], prior: RegisterPrior
             break;
         }
     }
-    let seen: Vec<Across> = points.iter().filter_map(|p| across(p, lines, centre, &x)).collect();
+    let turned = turn(centre, x.z);
+    let moved = (centre.x + x.x - turned.x, centre.y + x.y - turned.y, x.z.to_degrees());
+    let (register, cost) = judge(&points, lines, centre, &x, moved)?;
+    let (as_it_is, _) = judge(&points, lines, centre, &Vector3::zeros(), (0.0, 0.0, 0.0))?;
+    let significant = (x.transpose() * covariance.try_inverse()? * x).x > SIGNIFICANT;
+    let as_it_is = Some(as_it_is).filter(fits);
+    Some(Registration { register, covariance, accepted: fits(&register) && significant, as_it_is, cost })
+}
+
+/// Whether the map fits a drive that lies so.
+fn fits(register: &Register) -> bool {
+    register.inliers >= LEAST_INLIERS && register.residual_m <= MOST_RESIDUAL_M
+}
+
+/// Residual and inliers of a correction, and its mean robust cost.
+fn judge(
+    points: &[&OnLine],
+    lines: &[Vec<[f64; 2]>],
+    centre: Vector2<f64>,
+    x: &Vector3<f64>,
+    (dx_m, dy_m, dyaw_deg): (f64, f64, f64),
+) -> Option<(Register, f64)> {
+    let seen: Vec<Across> = points.iter().filter_map(|p| across(p, lines, centre, x)).collect();
     if seen.is_empty() {
         return None;
     }
+    let cost = seen.iter().map(|s| libm::log1p((s.error_m / (CAUCHY * s.sigma_m)).powi(2))).sum::<f64>();
     let inliers: Vec<&Across> = seen.iter().filter(|s| s.error_m.abs() <= INLIER * s.sigma_m).collect();
     let square = inliers.iter().map(|s| s.error_m.powi(2)).sum::<f64>() / inliers.len().max(1) as f64;
-    let (residual_m, inliers) = (square.sqrt(), inliers.len() as f64 / points.len() as f64);
-    let significant = (x.transpose() * covariance.try_inverse()? * x).x > SIGNIFICANT;
-    let turned = turn(centre, x.z);
-    let register = Register {
-        dx_m: centre.x + x.x - turned.x,
-        dy_m: centre.y + x.y - turned.y,
-        dyaw_deg: x.z.to_degrees(),
-        residual_m,
-        inliers,
-    };
-    let fits = inliers >= LEAST_INLIERS && residual_m <= MOST_RESIDUAL_M;
-    Some(Registration { register, covariance, accepted: fits && significant })
+    let inliers = inliers.len() as f64 / points.len() as f64;
+    Some((Register { dx_m, dy_m, dyaw_deg, residual_m: square.sqrt(), inliers }, cost / seen.len() as f64))
 }
 
 /// How far a corrected point lies across its line from where it is expected.
@@ -225,6 +242,7 @@ mod tests {
         let (points, lines) = block(|p| p);
         let found = register(&points, &lines, PRIOR).expect("lines");
         assert!(!found.accepted && found.register.dx_m.abs() < 0.01, "{found:?}");
+        assert!(found.as_it_is.is_some_and(|r| r.dx_m == 0.0 && r.residual_m < 0.01));
     }
 
     #[test]
