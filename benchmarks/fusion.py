@@ -52,7 +52,9 @@ def columns(path: Path) -> dict[str, np.ndarray]:
     with path.open(newline="") as f:
         rows = list(csv.DictReader(f))
     return {
-        k: np.array([int(r[k]) if k == "t_ns" else float(r[k] or "nan") for r in rows], dtype=np.int64 if k == "t_ns" else float)
+        k: np.array(
+            [int(r[k]) if k == "t_ns" else float(r[k] or "nan") for r in rows], dtype=np.int64 if k == "t_ns" else float
+        )
         for k in rows[0]
     }
 
@@ -80,8 +82,11 @@ def build(worldloom: Path, folder: Path, extra: str = "") -> tuple[dict, dict]:
         table = pq.read_table(file)
         for name in set(table["recording_id"].to_pylist()):
             mask = np.array(table["recording_id"].to_pylist()) == name
-            poses[name] = {k: np.asarray(table[k].to_numpy(zero_copy_only=False))[mask] for k in
-                           ("t_ns", "lon", "lat", "height_m", "heading_deg", "sigma_xy_m") if k in table.column_names}
+            poses[name] = {
+                k: np.asarray(table[k].to_numpy(zero_copy_only=False))[mask]
+                for k in ("t_ns", "lon", "lat", "height_m", "heading_deg", "sigma_xy_m")
+                if k in table.column_names
+            }
             for k in ("qw", "qx", "qy", "qz"):
                 poses[name][k] = table[k].to_numpy()[mask]
     rows = [r for f in sorted(out.glob("recordings/*.parquet")) for r in pq.read_table(f).to_pylist()]
@@ -106,8 +111,12 @@ def errors(pose: dict, truth: dict, shift_ns: int = 0) -> dict:
     true_yaw = np.unwrap(np.arctan2(true_ahead[:, 1], true_ahead[:, 0]))
     turn = np.arctan2(ahead[inside, 1], ahead[inside, 0]) - np.interp(at[inside], t, true_yaw)
     turn = np.degrees((turn + np.pi) % (2 * np.pi) - np.pi)
-    return {"rmse": math.sqrt(square.mean()), "max": math.sqrt(square.max()), "heading": math.sqrt((turn**2).mean()),
-            "nees": float((square / (2 * pose["sigma_xy_m"][inside] ** 2)).mean())}
+    return {
+        "rmse": math.sqrt(square.mean()),
+        "max": math.sqrt(square.max()),
+        "heading": math.sqrt((turn**2).mean()),
+        "nees": float((square / (2 * pose["sigma_xy_m"][inside] ** 2)).mean()),
+    }
 
 
 def raw_error(drive: Path, truth: dict) -> float:
@@ -143,7 +152,13 @@ def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
     names = sorted(p.name for p in (world / "drives").iterdir())
     truths = {n: columns(world / "truth" / n / "poses.csv") for n in names}
     raws = {n: raw_error(world / "drives" / n, truths[n]) for n in names}
-    for case in ("IMU and wheels", "IMU and wheels, 20 s outage", "IMU, no wheels", "wheels, no IMU", "GNSS alone: no IMU, no wheels"):
+    for case in (
+        "IMU and wheels",
+        "IMU and wheels, 20 s outage",
+        "IMU, no wheels",
+        "wheels, no IMU",
+        "GNSS alone: no IMU, no wheels",
+    ):
         folder = work / "case"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(world / "drives", folder / "drives")
@@ -161,10 +176,13 @@ def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
                 if c and c["offset_ms"] is not None:
                     off.append(c["offset_ms"] - true[sensor])
                     inside.append(abs(off[-1]) < 3 * c["sigma_ms"])
-        mean = lambda k: np.mean([f[k] for f in found.values()])
+        mean = lambda k, found=found: np.mean([f[k] for f in found.values()])
         clock = f"{np.sqrt(np.mean(np.square(off))):.1f} ms, {100 * np.mean(inside):.0f} %" if off else "–"
-        print(f"| synth {seed}: {case} | {np.mean(list(raws.values())):.2f} | {mean('rmse'):.2f} | {np.mean(ratio):.2f} "
-              f"({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |", flush=True)
+        print(
+            f"| synth {seed}: {case} | {np.mean(list(raws.values())):.2f} | {mean('rmse'):.2f} | {np.mean(ratio):.2f} "
+            f"({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |",
+            flush=True,
+        )
 
 
 def comma(worldloom: Path, data: Path, work: Path) -> None:
@@ -181,8 +199,16 @@ def comma(worldloom: Path, data: Path, work: Path) -> None:
     enu = np.stack([axes(a, b) @ f for a, b, f in zip(lon, lat, ahead)])
     half = 0.5 * np.arctan2(enu[:, 1], enu[:, 0])
     zero = np.zeros_like(half)
-    truth = {"t_ns": np.round(times * 1e9).astype(np.int64) + round(utc * 1e9), "lon": lon, "lat": lat, "height_m": height,
-             "qw": np.cos(half), "qx": zero, "qy": zero, "qz": np.sin(half)}
+    truth = {
+        "t_ns": np.round(times * 1e9).astype(np.int64) + round(utc * 1e9),
+        "lon": lon,
+        "lat": lat,
+        "height_m": height,
+        "qw": np.cos(half),
+        "qx": zero,
+        "qy": zero,
+        "qz": np.sin(half),
+    }
     extra = f'kind = "comma2k19"\npath = "{folder}"\n'
     offsets = {}
     for late in (0.0, 0.1):
@@ -195,11 +221,20 @@ def comma(worldloom: Path, data: Path, work: Path) -> None:
         offsets[late] = clocks[name]["wheel"]["offset_ms"]
         if late == 0.0:
             imu = clocks[name]["imu"]["offset_ms"] or 0.0
-            for what, shift in (("as they are", 0), ("its poses on the IMU's clock", round(imu * 1e6)), ("best shift: -130 ms", -130_000_000)):
+            for what, shift in (
+                ("as they are", 0),
+                ("its poses on the IMU's clock", round(imu * 1e6)),
+                ("best shift: -130 ms", -130_000_000),
+            ):
                 e = errors(poses[name], truth, shift)
-                print(f"| comma2k19-sf, {what} | | {e['rmse']:.2f} | | {e['heading']:.2f} | {e['nees']:.2f} | |", flush=True)
+                print(
+                    f"| comma2k19-sf, {what} | | {e['rmse']:.2f} | | {e['heading']:.2f} | {e['nees']:.2f} | |",
+                    flush=True,
+                )
     found = None if None in offsets.values() else offsets[0.0] - offsets[0.1]
-    print(f"| comma2k19-sf, 100 ms added to CAN | | | | | | {'unknown' if found is None else f'{found:.1f} ms found'} |")
+    print(
+        f"| comma2k19-sf, 100 ms added to CAN | | | | | | {'unknown' if found is None else f'{found:.1f} ms found'} |"
+    )
 
 
 def hour(worldloom: Path, work: Path) -> None:
@@ -234,7 +269,9 @@ def hour(worldloom: Path, work: Path) -> None:
         build(worldloom, folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent[minutes] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"\nAn hour of 100 Hz IMU and 10 Hz GNSS, read, fused and written by a whole build: {spent[60] - spent[1]:.1f} s of CPU")
+    print(
+        f"\nAn hour of 100 Hz IMU and 10 Hz GNSS, read, fused and written by a whole build: {spent[60] - spent[1]:.1f} s of CPU"
+    )
 
 
 def main() -> None:
@@ -244,7 +281,9 @@ def main() -> None:
     parser.add_argument("--drives", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 0])
     args = parser.parse_args()
-    print("| drives | raw m | fused m | ratio (worst) | heading ° | NEES | clocks: RMSE, inside 3 sigma |\n|---|---|---|---|---|---|---|")
+    print(
+        "| drives | raw m | fused m | ratio (worst) | heading ° | NEES | clocks: RMSE, inside 3 sigma |\n|---|---|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for seed in args.seeds:
             synth(args.worldloom, seed or secrets.randbelow(1_000_000) + 1, args.drives, Path(folder))

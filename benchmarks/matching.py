@@ -69,7 +69,7 @@ class Kubicka:
 
 def run(command: list[str]) -> tuple[bytes, float, float]:
     """Output, CPU seconds and peak megabytes of a command on one core."""
-    one_core = lambda: os.sched_setaffinity(0, {0})  # noqa: E731
+    one_core = lambda: os.sched_setaffinity(0, {0})
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=one_core)
     out = process.stdout.read()
     _, _, usage = os.wait4(process.pid, 0)
@@ -90,7 +90,9 @@ def ours(data: Kubicka, program: str, times: int) -> float:
             best = min(best, (all_s - first) / (times - 1))
     error = data.error([p["way_id"] - 1 for p in json.loads(out)["path"]])
     speed = len(data.track) / best
-    print(f"{'worldloom':24} {speed:12,.0f} {100 * error:8.3f} %   peak {small:.0f} MB, with {times} tracks {large:.0f} MB")
+    print(
+        f"{'worldloom':24} {speed:12,.0f} {100 * error:8.3f} %   peak {small:.0f} MB, with {times} tracks {large:.0f} MB"
+    )
     return speed
 
 
