@@ -280,8 +280,13 @@ mod tests {
                 row("en", "It is 50 km/h.", "way/1"),
             ]
         );
+        // A road 70 m to the north shows that the map goes on here.
+        let at = super::tests::row(90.0, 10.0);
+        let line =
+            geo::line_string![(x: at.lon - 0.0003, y: at.lat + 0.00063), (x: at.lon + 0.0003, y: at.lat + 0.00063)];
+        let afar = MapFeature::example("way/9", MapLayer::Road, "residential", Geometry::LineString(line));
         assert_eq!(
-            qa(&[]),
+            qa(&[afar]),
             [
                 row("ko", "지도 자료에 이 길의 이름이 없어 알 수 없습니다.", ""),
                 row("en", "The map has no name for this street, so it cannot be told.", ""),
@@ -289,6 +294,8 @@ mod tests {
                 row("en", "The map has no crossing within 80 metres ahead.", ""),
             ]
         );
+        // Where it has nothing at all, perhaps it ends before.
+        assert!(qa(&[]).is_empty());
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn real_logs_have_the_counts_that_their_pages_say() {
     for name in ["example.bag", "example-lz4.bag", "talker.mcap", "wbag_0.mcap"] {
         let path = root.join("trace-formats/ros").join(name);
         let probe = open(&path).and_then(|s| s.probe()).expect("probes");
-        assert!(probe.notes.iter().any(|note| note.starts_with('/')), "{name}: {:?}", probe.notes);
+        assert!(probe.notes.iter().any(|note| note.contains("its type is not read")), "{name}: {:?}", probe.notes);
         assert!(read(&path).0.expect_err("no position").to_string().contains("position"));
     }
 }
