@@ -243,11 +243,6 @@ fn references_are_of_another_day_see_what_they_say_and_warp_to_the_target() {
             let pixels = f64::from(picture.width() * picture.height());
             let share = f64::from(visible) / pixels;
             let psnr = 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10();
-            println!(
-                "{tick}: {share:.4} visible, overlap {:.4}, holes {:.4}, {psnr:.1} dB",
-                geometric.overlap[tick],
-                f64::from(alike) / pixels
-            );
             assert!((share - geometric.overlap[tick]).abs() <= 0.01, "{share} {}", geometric.overlap[tick]);
             // Depth is in whole centimetres: at grazing surfaces it decides what hides what.
             assert!(f64::from(alike) / pixels >= 0.985 && psnr >= 30.0, "{} {psnr}", f64::from(alike) / pixels);
@@ -318,6 +313,5 @@ fn a_drive_s_next_picture_is_what_its_lidar_warps_it_to() {
     }
     let psnr = 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10();
     let share = f64::from(seen) / f64::from(all);
-    println!("LiDAR warp: {psnr:.2} dB over {share:.3} of the pixels");
     assert!(warped >= 4 && psnr >= 20.0 && share > 0.25, "{psnr} {share}");
 }

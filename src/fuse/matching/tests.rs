@@ -181,15 +181,17 @@ fn a_restriction_over_a_way_depends_on_where_one_came_from() {
     // A and C are the two sides of a street, B joins them; D, E, F lead round the block.
     let two_way = [Modes::ALL; 2];
     let at = |p: [(f64, f64); 2]| p.to_vec();
-    let mut builder = RoadGraphBuilder::default();
-    builder.lines = vec![
-        line(1, vec![1, 2], at([(0.0, 0.0), (100.0, 0.0)]), two_way),
-        line(2, vec![2, 3], at([(100.0, 0.0), (100.0, 40.0)]), two_way),
-        line(3, vec![3, 4], at([(100.0, 40.0), (0.0, 40.0)]), two_way),
-        line(4, vec![2, 5], at([(100.0, 0.0), (160.0, 0.0)]), two_way),
-        line(5, vec![5, 6], at([(160.0, 0.0), (160.0, 40.0)]), two_way),
-        line(6, vec![6, 3], at([(160.0, 40.0), (100.0, 40.0)]), two_way),
-    ];
+    let mut builder = RoadGraphBuilder {
+        lines: vec![
+            line(1, vec![1, 2], at([(0.0, 0.0), (100.0, 0.0)]), two_way),
+            line(2, vec![2, 3], at([(100.0, 0.0), (100.0, 40.0)]), two_way),
+            line(3, vec![3, 4], at([(100.0, 40.0), (0.0, 40.0)]), two_way),
+            line(4, vec![2, 5], at([(100.0, 0.0), (160.0, 0.0)]), two_way),
+            line(5, vec![5, 6], at([(160.0, 0.0), (160.0, 40.0)]), two_way),
+            line(6, vec![6, 3], at([(160.0, 40.0), (100.0, 40.0)]), two_way),
+        ],
+        ..RoadGraphBuilder::default()
+    };
     let way = |ways: Vec<i64>, to: i64, only: bool| Restriction {
         from: 1,
         via: Via::Ways(ways),
