@@ -98,35 +98,21 @@ impl Loaded {
         if c.dataset.name.trim().is_empty() {
             return Err(self.error("dataset", 0, "name", "the data set needs a name"));
         }
-        let spdx = |license: &str, table: &str, nth: usize| match is_spdx(license) {
-            true => Ok(()),
-            false => Err(self
-                .error(table, nth, "license", format!("`{license}` is no SPDX licence expression"))
-                .with_hint("e.g. CC-BY-4.0, ODbL-1.0, LicenseRef-Ours, or NOASSERTION where it is not known")),
-        };
-        spdx(&c.dataset.license, "dataset", 0)?;
-        for (i, map) in c.map.iter().enumerate() {
-            map.license.as_deref().filter(|l| !l.trim().is_empty()).map_or(Ok(()), |l| spdx(l, "map", i))?;
-        }
-        for (i, recording) in c.recording.iter().enumerate() {
-            recording
-                .license
-                .as_deref()
-                .filter(|l| !l.trim().is_empty())
-                .map_or(Ok(()), |l| spdx(l, "recording", i))?;
-        }
+        self.check_spdx(&c.dataset.license, "dataset", 0)?;
         if c.recording.is_empty() {
             return Err(self.error("dataset", 0, "name", "there is no [[recording]] to build from"));
         }
         for (i, map) in c.map.iter().enumerate() {
-            if map.license.as_deref().is_none_or(|l| l.trim().is_empty()) {
+            let Some(license) = map.license.as_deref().filter(|l| !l.trim().is_empty()) else {
                 return Err(self.error("map", i, "path", NO_LICENSE));
-            }
+            };
+            self.check_spdx(license, "map", i)?;
         }
         for (i, recording) in c.recording.iter().enumerate() {
             let Some(license) = recording.license.as_deref().filter(|l| !l.trim().is_empty()) else {
                 return Err(self.error("recording", i, "path", NO_LICENSE));
             };
+            self.check_spdx(license, "recording", i)?;
             self.check_terms(i, license)?;
             self.check_sample(&c.sample.with(recording.sample.as_ref()), recording.sample.is_some().then_some(i))?;
         }
@@ -157,6 +143,14 @@ impl Loaded {
             return Err(self.error("output", 0, "shard_mb", "a shard has 1 to 100000 MB"));
         }
         Ok(())
+    }
+
+    fn check_spdx(&self, license: &str, table: &str, nth: usize) -> Result<()> {
+        if is_spdx(license) {
+            return Ok(());
+        }
+        let error = self.error(table, nth, "license", format!("`{license}` is no SPDX licence expression"));
+        Err(error.with_hint("e.g. CC-BY-4.0, ODbL-1.0, LicenseRef-Ours, or NOASSERTION where it is not known"))
     }
 
     /// The rules of `[sample]`, or of the `[recording.sample]` of the recording `own`.

@@ -113,8 +113,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A path without a match, a source of an unknown kind, no usable recording at all, or the user interrupts. A recording that cannot be
-    /// read beside others that can is quarantined.
+    /// A path without a match, a source of an unknown kind, no usable recording at all, or the user interrupts. A
+    /// recording that cannot be read beside others that can is quarantined.
     pub fn make(loaded: &Loaded, stop: &AtomicBool) -> Result<Plan> {
         let mut quarantine = Quarantine::new();
         let mut maps = Vec::new();
