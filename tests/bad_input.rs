@@ -214,6 +214,14 @@ fn a_path_that_does_not_exist_and_a_typing_error_name_their_line() {
 }
 
 #[test]
+fn an_option_that_a_kind_of_map_has_no_use_for_is_an_error() {
+    let case = Case::new();
+    case.config("[[map]]", "[[map]]\nzoom = 14");
+    let said = case.fails(2);
+    assert!(said.contains("build.toml") && said.contains("`zoom` means nothing to a map of kind `osm`"), "{said}");
+}
+
+#[test]
 fn exif_without_a_place_or_with_nan_leaves_a_photo_without_a_place() {
     let case = Case::new();
     for i in 0..6u32 {

@@ -145,6 +145,7 @@ class Dataset:
     def lonlat(self) -> NDArray[np.float64]:
         """The anchors of the samples: longitude, latitude in degrees, shape (N, 2)."""
 
+    def evaluate_fusion(self, truth: str | PathLike[str]) -> dict[str, Any]: ...
     def _repr_html_(self) -> str: ...
     def query(
         self,

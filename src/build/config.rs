@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{OutputConfig, SplitConfig};
 use crate::fuse::FuseConfig;
 use crate::privacy::PrivacyConfig;
+use crate::record::Mode;
 use crate::sample::{SampleConfig, SampleOverride};
 use crate::source::CsvColumns;
 
@@ -91,6 +92,9 @@ pub struct RecordingConfig {
     /// What it is used for.
     #[serde(default)]
     pub r#use: Use,
+    /// How it moves on the roads that it is matched to.
+    #[serde(default)]
+    pub mode: Mode,
     /// Channel of pictures that lie flat in the folder.
     pub channel: Option<String>,
     /// Our columns by the CSV's.

@@ -14,6 +14,8 @@ use crate::record::{GnssFix, Mode, Recording, RoadGraph, RoadGraphBuilder};
 use crate::source::registry::{open_map, open_recording};
 use crate::source::{MapOptions, RecordingOptions};
 
+use super::road_cache::Kept;
+
 /// A trace and what came of it.
 #[derive(Debug)]
 pub struct TraceMatch {
@@ -27,7 +29,7 @@ pub struct TraceMatch {
     pub quarantine: Quarantine,
 }
 
-/// Reads the roads of a map.
+/// Reads the roads of a map, or opens what an earlier run kept of them (see `docs/matching.md`).
 ///
 /// # Errors
 ///
@@ -37,18 +39,28 @@ pub fn read_roads(map: &Path, quarantine: &mut Quarantine) -> Result<RoadGraph> 
     let options =
         MapOptions { layer: Some("road".to_string()), label: map.display().to_string(), ..MapOptions::default() };
     let source = open_map(map, None, &options)?;
+    let kept = Kept::of(map, source.kind(), source.files());
+    if let Some((graph, refused)) = kept.as_ref().and_then(Kept::open) {
+        quarantine.merge(refused);
+        return Ok(graph);
+    }
+    let mut refused = Quarantine::new();
     let mut builder = RoadGraphBuilder::default();
-    source.roads(None, quarantine, &mut builder)?;
+    source.roads(None, &mut refused, &mut builder)?;
     let (graph, lost) = builder.build();
     if graph.is_empty() {
         let error =
             ErrorKind::Unsupported(format!("matching to this map (it is `{}`, without any road)", source.kind()));
-        return Err(error
-            .in_file(map)
-            .with_hint("give an OSM extract (.osm, .osm.gz, .osm.pbf) of the area, or GeoJSON lines"));
+        return Err(error.in_file(map).with_hint(
+            "give an OSM extract (.osm, .osm.gz, .osm.pbf) of the area, or lines as GeoJSON or GeoParquet",
+        ));
     }
     let lost_at = Location::file(map);
-    quarantine.refuse_many(&lost_at, "a turn restriction whose ways are not in the map, or do not meet", lost as u64);
+    refused.refuse_many(&lost_at, "a turn restriction whose ways are not in the map, or do not meet", lost as u64);
+    if let Some(kept) = kept {
+        kept.keep(&graph, &refused);
+    }
+    quarantine.merge(refused);
     Ok(graph)
 }
 

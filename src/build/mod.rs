@@ -13,6 +13,7 @@ mod media;
 mod plan;
 mod progress;
 mod references;
+mod road_cache;
 mod run;
 pub mod schemas;
 mod segment;

@@ -13,7 +13,7 @@ use crate::coord::{BBox, Geodetic, LocalPlane};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{Modality, Recording, SourceFile};
 use crate::sample::{ChannelFilter, SampleConfig};
-use crate::source::registry::{open_map, open_recording};
+use crate::source::registry::{check_map_options, open_map, open_recording};
 use crate::source::{MapOptions, MapSource, RecordingOptions, RecordingSource};
 
 use super::config::{RecordingConfig, Use};
@@ -130,6 +130,7 @@ impl Plan {
                 ..MapOptions::default()
             };
             let source = open_map(&loaded.base.join(&map.path), map.kind.as_deref(), &options)
+                .and_then(|source| check_map_options(source.kind(), &options).map(|()| source))
                 .map_err(|e| in_config(loaded, "map", i, e))?;
             maps.push(PlannedMap { label, source });
         }

@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::match_track;
 use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track};
 use crate::privacy::{Metadata, Withheld};
-use crate::record::{Modality, Mode, Recording, RoadGraph, Sensor};
+use crate::record::{Modality, Recording, RoadGraph, Sensor};
 use crate::render::MapIndex;
 use crate::sample::{
     ChannelFilter, Observation, PrivacyState, SampleConfig, SampleRow, WindowInput, captions, windows,
@@ -151,9 +151,10 @@ pub fn build_segment(
         }
     };
     if let Some(roads) = shared.roads {
-        let matched = match_track(&mut track, roads, Mode::Car);
+        let mode = config.recording[planned.entry].mode;
+        let matched = match_track(&mut track, roads, mode);
         if config.fuse.register == RegisterChoice::Auto {
-            register_track(&mut track, roads, Mode::Car, &matched);
+            register_track(&mut track, roads, mode, &matched);
         }
     }
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);

@@ -112,6 +112,29 @@ impl Dataset {
         matrix(py, &self.data.anchors(&self.rows))
     }
 
+    /// Compare the fused trajectories, clocks and matched ways of the whole data set with known truth.
+    ///
+    /// Parameters
+    /// ----------
+    /// truth
+    ///     A folder of ``DRIVE/poses.csv`` (``t_ns,lon,lat,height_m,qw,qx,qy,qz``), ``clock.csv`` and ``matched.csv``.
+    ///
+    /// Returns
+    /// -------
+    /// ``drives``, a dict each, the largest horizontal RMSE first: ``recording_id``, ``horizontal_m``, ``vertical_m``,
+    /// ``ate_m``, ``ate_aligned_m``, ``heading_deg``, ``rpe_1s_m``, ``rpe_100m_m`` (each with ``rmse``, ``mean``, ``median``,
+    /// ``p95``, ``max``), ``nees_xy``, ``clock`` and ``ways``; ``reliability`` and ``calibration_error`` of the probabilities.
+    ///
+    /// Raises
+    /// ------
+    /// WorldloomError
+    ///     Where the truth cannot be read, or has no drive of this data set.
+    fn evaluate_fusion<'py>(&self, py: Python<'py>, truth: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+        let found = py.detach(|| dataset::evaluate::evaluate(&self.data, &truth))?;
+        // Numbers, texts and lists alone: nothing of it can fail.
+        json_to_python(py, &serde_json::to_value(found).unwrap_or_default())
+    }
+
     fn _repr_html_<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("worldloom._html")?.call_method1("dataset", (slf,))
     }

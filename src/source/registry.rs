@@ -12,6 +12,8 @@ pub struct MapKind {
     pub name: &'static str,
     /// Whether a path looks like this kind (cheap: names and first bytes).
     pub detect: fn(&Path) -> bool,
+    /// Which of `layer`, `columns`, `crs` and `zoom` it has a use for.
+    pub options: &'static [&'static str],
     /// Opens it.
     pub open: fn(&Path, &MapOptions) -> Result<Box<dyn MapSource>>,
 }
@@ -28,12 +30,38 @@ pub struct RecordingKind {
 
 /// Every kind of map; the first that recognises a path wins.
 pub const MAPS: &[MapKind] = &[
-    MapKind { name: "argoverse2", detect: map::argoverse2::detect, open: map::argoverse2::open },
-    MapKind { name: "osm", detect: map::osm::detect, open: map::osm::open },
-    MapKind { name: "pmtiles", detect: map::pmtiles::detect, open: map::pmtiles::open },
-    MapKind { name: "mbtiles", detect: map::mbtiles::detect, open: map::mbtiles::open },
-    MapKind { name: "tiles", detect: map::tiles::detect, open: map::tiles::open },
-    MapKind { name: "geojson", detect: map::geojson::detect, open: map::geojson::open },
+    MapKind { name: "argoverse2", options: &[], detect: map::argoverse2::detect, open: map::argoverse2::open },
+    MapKind { name: "osm", options: &[], detect: map::osm::detect, open: map::osm::open },
+    MapKind {
+        name: "pmtiles",
+        options: &["layer", "columns", "zoom"],
+        detect: map::pmtiles::detect,
+        open: map::pmtiles::open,
+    },
+    MapKind {
+        name: "mbtiles",
+        options: &["layer", "columns", "zoom"],
+        detect: map::mbtiles::detect,
+        open: map::mbtiles::open,
+    },
+    MapKind {
+        name: "tiles",
+        options: &["layer", "columns", "zoom"],
+        detect: map::tiles::detect,
+        open: map::tiles::open,
+    },
+    MapKind {
+        name: "geojson",
+        options: &["layer", "columns", "crs"],
+        detect: map::geojson::detect,
+        open: map::geojson::open,
+    },
+    MapKind {
+        name: "geoparquet",
+        options: &["layer", "columns", "crs"],
+        detect: map::geoparquet::detect,
+        open: map::geoparquet::open,
+    },
 ];
 
 /// Every kind of recording; the first that recognises a path wins.
@@ -59,6 +87,31 @@ pub fn open_map(path: &Path, kind: Option<&str>, options: &MapOptions) -> Result
         None => MAPS.iter().find(|k| (k.detect)(path)).ok_or_else(|| unrecognised(path, MAPS.iter().map(|k| k.name))),
     }?;
     (row.open)(path, options)
+}
+
+/// Refuses options that a kind of map has no use for: they would change nothing, silently.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`], which names the option.
+pub fn check_map_options(kind: &str, options: &MapOptions) -> Result<()> {
+    let used = MAPS.iter().find(|k| k.name == kind).map_or(&[][..], |k| k.options);
+    let given = [
+        ("layer", options.layer.is_some()),
+        ("columns", !options.columns.is_empty()),
+        ("crs", options.crs.is_some()),
+        ("zoom", options.zoom.is_some()),
+    ];
+    match given.iter().find(|(name, given)| *given && !used.contains(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let hint = match used {
+                [] => format!("leave it out: `{kind}` has no options"),
+                used => format!("leave it out; options of `{kind}`: {}", used.join(", ")),
+            };
+            Err(ErrorKind::Config(format!("`{name}` means nothing to a map of kind `{kind}`")).bare().with_hint(hint))
+        }
+    }
 }
 
 /// Opens a recording of a kind, or of the kind that recognises it.
@@ -92,7 +145,10 @@ pub fn probe(path: &Path) -> Result<Probe> {
     } else if let Some(row) = RECORDINGS.iter().find(|k| (k.detect)(path)) {
         (row.open)(path, &RecordingOptions::default())?.probe()?
     } else {
-        return Err(unrecognised(path, MAPS.iter().map(|k| k.name).chain(RECORDINGS.iter().map(|k| k.name))));
+        let mut kinds: Vec<&str> = MAPS.iter().map(|k| k.name).chain(RECORDINGS.iter().map(|k| k.name)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        return Err(unrecognised(path, kinds.into_iter()));
     };
     probe.path = path.display().to_string();
     Ok(probe)

@@ -95,7 +95,7 @@ impl RoadGraphBuilder {
         let node_of = graph.add_roads(&atoms, &chains);
         for (&id, &barred) in &self.barriers {
             if let Some(node) = atoms.index(id).and_then(|dense| node_of.get(&dense)) {
-                graph.nodes[*node as usize].barred = barred;
+                graph.nodes.vec()[*node as usize].barred = barred;
             }
         }
         graph.add_ways(&self.lines);
@@ -133,7 +133,7 @@ impl RoadGraph {
             let road = self.roads.len() as u32;
             let first_point = self.points.len() as u32;
             let mut along = 0.0;
-            self.roads.push(Road {
+            self.roads.vec().push(Road {
                 first_point,
                 first_stretch: self.stretches.len() as u32,
                 from: node_of[&chain.nodes[0]],
@@ -144,35 +144,35 @@ impl RoadGraph {
             });
             let mut before: Option<(Stretch, f64)> = None;
             for (i, &dense) in chain.nodes.iter().enumerate() {
-                self.points.push(atoms.position(dense));
-                self.along.push(along as f32);
+                self.points.vec().push(atoms.position(dense));
+                self.along.vec().push(along as f32);
                 let Some(&atom) = chain.atoms.get(i) else { continue };
                 let sides = atoms.sides(atom);
                 let goes_on = before.is_some_and(|(stretch, start)| {
                     let on = along - start;
                     stretch.sides.iter().zip(&sides).all(|(a, b)| {
-                        let offset = f64::from(a.offset_m) + if a.reversed { -on } else { on };
+                        let offset = f64::from(a.offset_m) + if a.reversed == 1 { -on } else { on };
                         (a.way, a.reversed) == (b.way, b.reversed)
                             && (a.way == NOWHERE || (offset - f64::from(b.offset_m)).abs() < 0.05)
                     })
                 });
                 if !goes_on {
-                    let stretch = Stretch { point: first_point + i as u32, node: atoms.id(dense), sides };
-                    self.stretches.push(stretch);
+                    let stretch = Stretch { point: first_point + i as u32, node: atoms.id(dense), sides, unused: 0 };
+                    self.stretches.vec().push(stretch);
                     before = Some((stretch, along));
                 }
                 along += atoms.length_m(atom);
             }
-            let stored = &mut self.roads[road as usize];
+            let stored = &mut self.roads.vec()[road as usize];
             stored.length_m = along as f32;
             leaving.extend([(stored.from, 2 * road), (stored.to, 2 * road + 1)]);
         }
         leaving.sort_unstable();
         for (dense, node) in &node_of {
             let first_out = leaving.partition_point(|l| l.0 < *node) as u32;
-            self.nodes.push(Node { id: atoms.id(*dense), first_out, barred: Modes::NONE });
+            self.nodes.vec().push(Node { id: atoms.id(*dense), first_out, barred: Modes::NONE, unused: [0; 3] });
         }
-        self.out = leaving.into_iter().map(|l| l.1).collect();
+        self.out = leaving.into_iter().map(|l| l.1).collect::<Vec<u32>>().into();
         node_of
     }
 

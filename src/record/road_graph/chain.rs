@@ -63,8 +63,8 @@ impl<'a> Atoms<'a> {
                     continue;
                 }
                 let length_m = metres(positions[a as usize], positions[b as usize]);
-                let side = Side { way: way as u32, offset_m: offset as f32, reversed: false };
-                let none = Side { way: NOWHERE, offset_m: 0.0, reversed: false };
+                let side = Side { way: way as u32, offset_m: offset as f32, reversed: 0 };
+                let none = Side { way: NOWHERE, offset_m: 0.0, reversed: 0 };
                 let sides = [0, 1].map(|i: usize| if line.access[i].is_none() { none } else { side });
                 let atom = Atom { ends: [a, b], access: line.access, sides, length_m };
                 offset += length_m;
@@ -179,8 +179,8 @@ impl Atom {
         let turn = |s: Side| match s.way {
             NOWHERE => s,
             _ => Side {
-                offset_m: if s.reversed { (s.offset_m - length).max(0.0) } else { s.offset_m + length },
-                reversed: !s.reversed,
+                offset_m: if s.reversed == 1 { (s.offset_m - length).max(0.0) } else { s.offset_m + length },
+                reversed: 1 - s.reversed,
                 ..s
             },
         };

@@ -3,6 +3,7 @@
 use crate::coord::{LocalPlane, nearest_on_segment};
 
 use super::RoadGraph;
+use super::column::Column;
 
 /// Edge of a cell from south to north, in stored units of latitude: about 150 m.
 const CELL: i64 = 13_475;
@@ -29,18 +30,18 @@ pub struct Segment {
 /// Cells of a grid over all segments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grid {
-    south: i64,
-    west: i64,
+    pub(super) south: i64,
+    pub(super) west: i64,
     /// Width of a cell in stored units of longitude.
-    width: i64,
+    pub(super) width: i64,
     /// Where each row begins in `columns`; one more than there are rows.
-    rows: Vec<u32>,
+    pub(super) rows: Column<u32>,
     /// The column of each cell that is not empty.
-    columns: Vec<u32>,
+    pub(super) columns: Column<u32>,
     /// Where each cell begins in `entries`; one more than there are cells.
-    cells: Vec<u32>,
+    pub(super) cells: Column<u32>,
     /// Points where segments begin.
-    entries: Vec<u32>,
+    pub(super) entries: Column<u32>,
 }
 
 impl Grid {
@@ -66,22 +67,22 @@ impl Grid {
         }
         pairs.sort_unstable();
         let last_row = pairs.last().map_or(0, |p| p.0);
-        grid.rows.push(0);
+        grid.rows.vec().push(0);
         for (k, &(row, column, point)) in pairs.iter().enumerate() {
             let fresh = k == 0 || (pairs[k - 1].0, pairs[k - 1].1) != (row, column);
             if fresh {
                 while grid.rows.len() <= row as usize {
-                    grid.rows.push(grid.columns.len() as u32);
+                    grid.rows.vec().push(grid.columns.len() as u32);
                 }
-                grid.columns.push(column);
-                grid.cells.push(grid.entries.len() as u32);
+                grid.columns.vec().push(column);
+                grid.cells.vec().push(grid.entries.len() as u32);
             }
-            grid.entries.push(point);
+            grid.entries.vec().push(point);
         }
         while grid.rows.len() <= last_row as usize + 1 {
-            grid.rows.push(grid.columns.len() as u32);
+            grid.rows.vec().push(grid.columns.len() as u32);
         }
-        grid.cells.push(grid.entries.len() as u32);
+        grid.cells.vec().push(grid.entries.len() as u32);
         grid
     }
 

@@ -7,8 +7,10 @@
 
 mod build;
 mod chain;
+mod column;
 mod grid;
 mod modes;
+mod store;
 mod turns;
 
 use crate::coord::LocalPlane;
@@ -17,6 +19,7 @@ pub use build::{NodeFlags, Restriction, RoadGraphBuilder, RoadLine, Via};
 pub use grid::Segment;
 pub use modes::{Mode, Modes};
 
+use column::Column;
 use grid::Grid;
 use turns::Turns;
 
@@ -45,7 +48,8 @@ pub struct RoadWay {
 }
 
 /// A road between two nodes of the graph.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Road {
     first_point: u32,
     first_stretch: u32,
@@ -59,34 +63,39 @@ struct Road {
 }
 
 /// The part of a road that belongs to one way in each direction.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Stretch {
-    /// The point where it begins.
-    point: u32,
-    /// The source's id of the node there.
+    /// The source's id of the node where it begins.
     node: i64,
     /// Along the road, against it.
     sides: [Side; 2],
+    /// The point where it begins.
+    point: u32,
+    unused: u32,
 }
 
 /// A way beside a road.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Side {
     /// Index of the way, or [`NOWHERE`].
     way: u32,
     /// Metres along the way where the stretch begins (at its point, whichever the side).
     offset_m: f32,
-    /// Whether the way is drawn against the road.
-    reversed: bool,
+    /// 1 where the way is drawn against the road, else 0.
+    reversed: u32,
 }
 
 /// A junction, a dead end, or another place that roads must not run through.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Node {
     id: i64,
     first_out: u32,
     /// Who cannot pass.
     barred: Modes,
+    unused: [u8; 3],
 }
 
 /// A piece of an edge on one way, as [`RoadGraph::pieces`] gives it.
@@ -105,13 +114,13 @@ pub struct Piece {
 /// Roads as compact arrays: about 50 bytes a road and 12 a point, and a grid that finds them by place.
 #[derive(Debug, Clone, Default)]
 pub struct RoadGraph {
-    points: Vec<[i32; 2]>,
+    points: Column<[i32; 2]>,
     /// Metres from the start of the road to each point.
-    along: Vec<f32>,
-    roads: Vec<Road>,
-    stretches: Vec<Stretch>,
-    nodes: Vec<Node>,
-    out: Vec<u32>,
+    along: Column<f32>,
+    roads: Column<Road>,
+    stretches: Column<Stretch>,
+    nodes: Column<Node>,
+    out: Column<u32>,
     ways: Vec<RoadWay>,
     classes: Vec<String>,
     /// Names of ways where they are not `way/ID`.
@@ -341,7 +350,7 @@ impl RoadGraph {
         // What nobody may drive still lies on the way of the other direction.
         let side = if sides[side].way == NOWHERE { sides[1 - side] } else { sides[side] };
         let on = m - f64::from(self.along[point as usize]);
-        let offset_m = f64::from(side.offset_m) + if side.reversed { -on } else { on };
+        let offset_m = f64::from(side.offset_m) + if side.reversed == 1 { -on } else { on };
         (side.way, offset_m.max(0.0))
     }
 

@@ -6,17 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use super::column::Column;
 use super::{Mode, Modes};
 
 /// Marks a turn that must not be taken.
 const FORBIDDEN: u32 = u32::MAX;
 
 /// What is special about turning from a state into an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(super) struct Turn {
     from: u32,
     to: u32,
     modes: Modes,
+    unused: [u8; 3],
     /// The state that one is in afterwards, or [`FORBIDDEN`].
     into: u32,
 }
@@ -38,11 +41,11 @@ type Begun = Vec<(usize, usize)>;
 /// All special turns of a graph.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turns {
-    all: Vec<Turn>,
+    pub(super) all: Column<Turn>,
     /// States with special turns, ascending.
-    from: Vec<u32>,
+    pub(super) from: Column<u32>,
     /// The edge of each state beyond those of edges.
-    states: Vec<u32>,
+    pub(super) states: Column<u32>,
 }
 
 impl Turns {
@@ -72,7 +75,13 @@ impl Turns {
                 let forbidden =
                     active.iter().filter(|a| over(a)).fold(Modes::NONE, |m, a| m.with(sequences[a.0].modes));
                 if !forbidden.is_none() {
-                    turns.all.push(Turn { from: state, to: next, modes: forbidden, into: FORBIDDEN });
+                    turns.all.vec().push(Turn {
+                        from: state,
+                        to: next,
+                        modes: forbidden,
+                        unused: [0; 3],
+                        into: FORBIDDEN,
+                    });
                 }
                 let mut going_on: Begun = active
                     .iter()
@@ -89,18 +98,25 @@ impl Turns {
                     Some(state) => *state,
                     None => {
                         let fresh = edges + turns.states.len() as u32;
-                        turns.states.push(next);
+                        turns.states.vec().push(next);
                         known.insert(key, fresh);
                         queue.push((fresh, next, going_on));
                         fresh
                     }
                 };
-                turns.all.push(Turn { from: state, to: next, modes: Modes::ALL.without(forbidden), into });
+                turns.all.vec().push(Turn {
+                    from: state,
+                    to: next,
+                    modes: Modes::ALL.without(forbidden),
+                    unused: [0; 3],
+                    into,
+                });
             }
         }
-        turns.all.sort_unstable();
-        turns.from = turns.all.iter().map(|t| t.from).collect();
-        turns.from.dedup();
+        turns.all.vec().sort_unstable();
+        let mut from: Vec<u32> = turns.all.iter().map(|t| t.from).collect();
+        from.dedup();
+        turns.from = from.into();
         turns
     }
 

@@ -106,7 +106,7 @@ fn flatten(geometry: Geometry<f64>, into: &mut Vec<Geometry<f64>>) {
 }
 
 /// The layer that a config names.
-fn layer_of(name: &str, path: &Path) -> Result<MapLayer> {
+pub(super) fn layer_of(name: &str, path: &Path) -> Result<MapLayer> {
     MapLayer::from_name(name).ok_or_else(|| {
         let known: Vec<&str> = crate::record::LAYERS.iter().map(|l| l.name()).collect();
         let unknown = ErrorKind::Unknown { what: "map layer", name: name.to_string() };
@@ -178,20 +178,24 @@ impl GeoJson {
     /// The system of the coordinates; `None` where it is WGS84 already.
     fn crs(&self, document: &Value) -> Result<Option<Crs>> {
         let member = document.pointer("/crs/properties/name").and_then(Value::as_str);
-        let Some(name) = member.or(self.options.crs.as_deref()) else { return Ok(None) };
-        // urn:ogc:def:crs:EPSG::5186 and urn:ogc:def:crs:OGC:1.3:CRS84 are the long forms.
-        let code = match name.strip_prefix("urn:ogc:def:crs:") {
-            Some(long) => match (long.split(':').next(), long.rsplit(':').next()) {
-                (Some(authority), Some(code)) => format!("{authority}:{code}"),
-                _ => name.to_string(),
-            },
-            None => name.to_string(),
-        };
-        if matches!(code.as_str(), "OGC:CRS84" | "EPSG:4326") {
-            return Ok(None);
-        }
-        Crs::parse(&code).map(Some).map_err(|e| ErrorKind::Config(e.to_string()).in_file(&self.path))
+        member.or(self.options.crs.as_deref()).map_or(Ok(None), |name| crs_named(name, &self.path))
     }
+}
+
+/// The coordinate system of a name, `AUTHORITY:CODE` or its long form; `None` where it is WGS84.
+pub(super) fn crs_named(name: &str, path: &Path) -> Result<Option<Crs>> {
+    // urn:ogc:def:crs:EPSG::5186 and urn:ogc:def:crs:OGC:1.3:CRS84 are the long forms.
+    let code = match name.strip_prefix("urn:ogc:def:crs:") {
+        Some(long) => match (long.split(':').next(), long.rsplit(':').next()) {
+            (Some(authority), Some(code)) => format!("{authority}:{code}"),
+            _ => name.to_string(),
+        },
+        None => name.to_string(),
+    };
+    if matches!(code.as_str(), "OGC:CRS84" | "EPSG:4326") {
+        return Ok(None);
+    }
+    Crs::parse(&code).map(Some).map_err(|e| ErrorKind::Config(e.to_string()).in_file(path))
 }
 
 impl MapSource for GeoJson {

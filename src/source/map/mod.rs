@@ -2,6 +2,7 @@
 
 pub mod argoverse2;
 pub mod geojson;
+pub mod geoparquet;
 pub mod mbtiles;
 mod mvt;
 pub mod osm;

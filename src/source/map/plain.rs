@@ -1,4 +1,4 @@
-//! Features of formats that know geometries and properties but not our layers: GeoJSON, vector tiles.
+//! Features of formats that know geometries and properties but not our layers: GeoJSON, GeoParquet, vector tiles.
 
 use std::sync::Arc;
 
