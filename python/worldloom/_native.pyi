@@ -145,7 +145,26 @@ class Dataset:
     def lonlat(self) -> NDArray[np.float64]:
         """The anchors of the samples: longitude, latitude in degrees, shape (N, 2)."""
 
-    def evaluate_fusion(self, truth: str | PathLike[str]) -> dict[str, Any]: ...
+    def evaluate_fusion(self, truth: str | PathLike[str]) -> dict[str, Any]:
+        """Compare the fused trajectories, clocks and matched ways of the whole data set with known truth.
+
+        Parameters
+        ----------
+        truth
+            A folder of ``DRIVE/poses.csv`` (``t_ns,lon,lat,height_m,qw,qx,qy,qz``), ``clock.csv`` and ``matched.csv``.
+
+        Returns
+        -------
+        ``drives``, a dict each, the largest horizontal RMSE first: ``recording_id``, ``horizontal_m``, ``vertical_m``,
+        ``ate_m``, ``ate_aligned_m``, ``heading_deg``, ``rpe_1s_m``, ``rpe_100m_m`` (each with ``rmse``, ``mean``, ``median``,
+        ``p95``, ``max``), ``nees_xy``, ``clock`` and ``ways``; ``reliability`` and ``calibration_error`` of the probabilities.
+
+        Raises
+        ------
+        WorldloomError
+            Where the truth cannot be read, or has no drive of this data set.
+        """
+
     def _repr_html_(self) -> str: ...
     def query(
         self,
