@@ -101,7 +101,11 @@ impl FromStr for Near {
 /// A sentence where it is not.
 pub fn parse_bbox(text: &str) -> Result<BBox, String> {
     match numbers(text).as_deref() {
-        Some(&[xmin, ymin, xmax, ymax]) if xmin <= xmax && ymin <= ymax => Ok(BBox { xmin, ymin, xmax, ymax }),
+        Some(&[xmin, ymin, xmax, ymax])
+            if (-180.0..=xmax).contains(&xmin) && xmax <= 180.0 && (-90.0..=ymax).contains(&ymin) && ymax <= 90.0 =>
+        {
+            Ok(BBox { xmin, ymin, xmax, ymax })
+        }
         _ => Err(format!("`{text}` is not WEST,SOUTH,EAST,NORTH, e.g. 127.10,37.39,127.12,37.40")),
     }
 }
@@ -498,6 +502,7 @@ mod tests {
         assert_eq!("127.1, 37.4,200".parse(), Ok(Near { lon: 127.1, lat: 37.4, radius_m: 200.0 }));
         assert!("127.1,37.4".parse::<Near>().is_err() && "200,37,1".parse::<Near>().is_err());
         assert!(parse_bbox("127.1,37.4,127.0,37.5").is_err() && parse_bbox("1,2,3,nan").is_err());
+        assert!(parse_bbox("-180,-90,180,90").is_ok() && parse_bbox("14135000,4500000,14136000,4501000").is_err());
         let span: Span = "2024-05-01/..".parse().expect("a span");
         assert_eq!((span.start_ns, span.end_ns), (Some(1_714_521_600_000_000_000), None));
         assert!("2024-05-01".parse::<Span>().is_err() && "yesterday/".parse::<Span>().is_err());

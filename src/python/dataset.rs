@@ -236,8 +236,12 @@ impl Dataset {
         time: Option<Bound<'py, PyAny>>,
         r#where: Option<String>,
         split: Option<String>,
-        limit: Option<usize>,
+        limit: Option<i64>,
     ) -> PyResult<Dataset> {
+        let limit = match limit {
+            None => usize::MAX,
+            Some(limit) => usize::try_from(limit).map_err(|_| argument(format!("a limit of {limit} samples")))?,
+        };
         let arguments = QueryArguments { bbox, near, within, along, h3, time, filter: r#where, split };
         let query = arguments.query()?;
         let mut found = vec![false; self.data.len()];
@@ -245,7 +249,7 @@ impl Dataset {
             found[row] = true;
         }
         let rows = self.rows.iter().copied().filter(|&row| found[row]);
-        Ok(self.view(rows.take(limit.unwrap_or(usize::MAX))))
+        Ok(self.view(rows.take(limit)))
     }
 
     /// Return the rows of the `samples` table, in this view's order, for any reader of Arrow.

@@ -222,6 +222,8 @@ def test_a_query_of_a_view_keeps_its_order_and_then_limits(ds: wl.Dataset) -> No
         {"where": "lon >"},
         {"split": "training"},
         {"bbox": (2, 0, 1, 1)},
+        {"bbox": (14135000, 4500000, 14136000, 4501000)},
+        {"limit": -1},
         {"near": (0, 0, math.nan)},
         {"time": "yesterday"},
         {"time": (1, 2, 3)},
