@@ -64,15 +64,20 @@ impl ReferenceFacts {
     }
 }
 
-/// Two cameras, each by the config entry and channel.
-type PairOfCameras = [(u32, String); 2];
+/// Two cameras, by their [`Optics::number`].
+type PairOfCameras = [u32; 2];
 
 /// The pictures of all units, by place, and what is known of their cameras.
 pub struct Grounding<'a> {
     loaded: &'a Loaded,
     dataset: Dataset,
     splitter: Splitter,
-    recordings: BTreeMap<String, Place>,
+    /// By their numbers.
+    places: Vec<Place>,
+    /// Numbers of recordings by their ids.
+    numbers: BTreeMap<String, u32>,
+    /// Rows of `samples` by recording.
+    rows: BTreeMap<String, Vec<usize>>,
     /// What the index calls them.
     candidates: Vec<Candidate>,
     index: PictureIndex,
@@ -94,6 +99,8 @@ struct Place {
 
 /// A camera, whole and small.
 struct Optics {
+    /// Cameras that are alike have one, whatever their recordings.
+    number: u32,
     camera: Camera,
     small: Camera,
     directions: Vec<Vector3<f64>>,
@@ -119,20 +126,23 @@ impl<'a> Grounding<'a> {
     /// Where a table cannot be read or the split of the config is none.
     pub fn new(loaded: &'a Loaded, data: &std::path::Path, manifest: Manifest) -> Result<Grounding<'a>> {
         let dataset = Dataset::of_folder(data, manifest)?;
-        let mut recordings = BTreeMap::new();
-        let mut entries = Vec::new();
+        let (mut places, mut numbers) = (Vec::new(), BTreeMap::new());
+        let mut alike: BTreeMap<String, u32> = BTreeMap::new();
         for (number, (id, row)) in dataset.recordings()?.iter().enumerate() {
             let entry = usize::try_from(row.entry).unwrap_or(usize::MAX);
             let channels = row.sensors.iter().filter(|s| s.modality == Some(Modality::Camera)).map(|s| &s.channel);
-            let optics = |channel: &String| {
-                let camera = Camera::new(calibration(row, channel)?).ok()?;
+            let mut optics = |channel: &String| {
+                let intrinsics = calibration(row, channel)?;
+                let camera = Camera::new(intrinsics).ok()?;
+                let fresh = alike.len() as u32;
+                let number = *alike.entry(format!("{intrinsics:?}")).or_insert(fresh);
                 let panorama = camera.model() == crate::coord::CameraModelKind::Equirectangular;
                 let across = if panorama { 4 * ACROSS } else { ACROSS };
                 let divisor = (camera.width() / across).clamp(1, 8);
                 let [w, h] = [camera.width(), camera.height()].map(|n| (n / divisor).max(1));
                 let small = Camera::new(&camera.intrinsics().resized(w, h)).ok()?;
                 let directions = directions(&camera);
-                Some((channel.clone(), Optics { camera, small, directions }))
+                Some((channel.clone(), Optics { number, camera, small, directions }))
             };
             let place = Place {
                 number: number as u32,
@@ -140,18 +150,17 @@ impl<'a> Grounding<'a> {
                 entry,
                 frame: EnuFrame::new(row.origin),
                 datum: row.height_datum.clone(),
-                cameras: channels.filter_map(optics).collect(),
+                cameras: channels.filter_map(&mut optics).collect(),
             };
-            entries.push(entry);
-            recordings.insert(id.clone(), place);
+            numbers.insert(id.clone(), place.number);
+            places.push(place);
         }
         let mut channels: BTreeMap<String, Arc<str>> = BTreeMap::new();
         let (mut candidates, mut pictures) = (Vec::new(), Vec::new());
         for row in 0..dataset.frames()?.height() {
             let frame = dataset.frame_at(row)?;
-            let Some(place) = recordings.get(&frame.recording_id).filter(|_| frame.modality == "camera") else {
-                continue;
-            };
+            let number = numbers.get(&frame.recording_id).filter(|_| frame.modality == "camera");
+            let Some(place) = number.and_then(|n: &u32| places.get(*n as usize)) else { continue };
             let usable = loaded.config.recording.get(place.entry).is_some_and(|r| r.r#use != Use::Target);
             let (Some([x, y, z, q @ ..]), true) = (frame.pose, usable && place.cameras.contains_key(&frame.channel))
             else {
@@ -176,8 +185,10 @@ impl<'a> Grounding<'a> {
             loaded,
             splitter: Splitter::new(&loaded.config.split, loaded.config.dataset.seed)?,
             splits: pictures.iter().map(|_| OnceLock::new()).collect(),
+            places,
+            numbers,
+            rows: dataset.by_recording(),
             dataset,
-            recordings,
             candidates,
             index: PictureIndex::new(pictures),
             splats: Mutex::default(),
@@ -195,15 +206,13 @@ impl<'a> Grounding<'a> {
         ids: &[&str],
         stop: &std::sync::atomic::AtomicBool,
     ) -> Result<(Vec<ReferenceRow>, ReferenceFacts)> {
-        let samples: Vec<SampleRow> = (0..self.dataset.len())
-            .map(|row| self.dataset.sample(row))
-            .filter(|sample| sample.as_ref().map_or(true, |s| ids.contains(&s.recording_id.as_str())))
-            .collect::<Result<_>>()?;
-        let made: Vec<Result<(Vec<ReferenceRow>, ReferenceFacts)>> = samples
+        let mut windows: Vec<usize> = ids.iter().filter_map(|id| self.rows.get(*id)).flatten().copied().collect();
+        windows.sort_unstable();
+        let made: Vec<Result<(Vec<ReferenceRow>, ReferenceFacts)>> = windows
             .par_iter()
-            .map(|sample| {
+            .map(|row| {
                 super::check_stop(stop)?;
-                self.sample(sample)
+                self.sample(&self.dataset.sample(*row)?)
             })
             .collect();
         let (mut rows, mut facts) = (Vec::new(), ReferenceFacts::default());
@@ -217,7 +226,9 @@ impl<'a> Grounding<'a> {
 
     fn sample(&self, sample: &SampleRow) -> Result<(Vec<ReferenceRow>, ReferenceFacts)> {
         let (mut rows, mut facts) = (Vec::new(), ReferenceFacts::default());
-        let Some(place) = self.recordings.get(&sample.recording_id) else { return Ok((rows, facts)) };
+        let Some(place) = self.numbers.get(&sample.recording_id).map(|n| self.recording(*n)) else {
+            return Ok((rows, facts));
+        };
         let Some(config) = sample_config(self.loaded, place.entry).references else { return Ok((rows, facts)) };
         let mut channels: Vec<&str> =
             sample.frames.iter().filter(|f| f.modality == "camera").map(|f| f.channel.as_str()).collect();
@@ -300,7 +311,7 @@ impl<'a> Grounding<'a> {
     }
 
     fn recording(&self, number: u32) -> &Place {
-        self.recordings.values().nth(number as usize).expect("pictures are numbered by their recordings")
+        &self.places[number as usize]
     }
 
     /// What a picture sees of the target at each tick.
@@ -315,7 +326,7 @@ impl<'a> Grounding<'a> {
         if heights || place.number == target.place.number {
             match self.surface(candidate, optics) {
                 Ok(Some(surface)) => {
-                    let splat = self.splat(target, place, candidate, optics);
+                    let splat = self.splat(target, optics);
                     let share = |tick: &Option<Pose>| {
                         let seen = tick.map(|tick| splat.coverage(&surface, &(tick.inverse() * pose)));
                         seen.and_then(std::result::Result::ok).unwrap_or(f64::NAN)
@@ -333,8 +344,8 @@ impl<'a> Grounding<'a> {
         Overlap { shares: target.footprints.iter().map(share).collect(), source: OverlapSource::Footprint }
     }
 
-    fn splat(&self, target: &Target<'_>, place: &Place, candidate: &Candidate, optics: &Optics) -> Arc<Splat> {
-        let key = [(place.number, candidate.channel.to_string()), (target.place.number, target.channel.to_string())];
+    fn splat(&self, target: &Target<'_>, optics: &Optics) -> Arc<Splat> {
+        let key = [optics.number, target.optics.number];
         let mut splats = self.splats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(splat) = splats.get(&key) {
             return Arc::clone(splat);

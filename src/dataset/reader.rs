@@ -141,6 +141,17 @@ impl Dataset {
         rows.iter().map(|&row| [lon, lat].map(|c| c.get(row).unwrap_or(f64::NAN))).collect()
     }
 
+    /// The rows of each recording's samples, ascending.
+    pub fn by_recording(&self) -> BTreeMap<String, Vec<usize>> {
+        let checked = "the schema was checked when the table was read";
+        let ids = self.samples.rows.column("recording_id").and_then(|c| c.str()).expect(checked);
+        let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (row, id) in ids.iter().enumerate() {
+            rows.entry(id.unwrap_or_default().to_string()).or_default().push(row);
+        }
+        rows
+    }
+
     /// The row of a sample.
     ///
     /// # Errors
