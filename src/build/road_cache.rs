@@ -11,8 +11,8 @@ use super::hash::hash_sources;
 const FOLDER_VARIABLE: &str = "WORLDLOOM_CACHE";
 /// Smaller maps are read as fast as they are hashed and opened.
 const SMALLEST: u64 = 1 << 20;
-/// What readers make of a map changes with them; the version of the crate is not enough between releases.
-const READERS: &str = "1";
+/// What readers make of a map changes with them: a hash of their sources, see `build.rs`.
+const READERS: &str = env!("WORLDLOOM_READERS");
 
 /// The place of a map's graph in the cache. Its name is a hash of the map's bytes, so it is never out of date.
 pub(super) struct Kept {
@@ -34,7 +34,7 @@ impl Kept {
             },
         };
         let (_, tree) = hash_sources("", "", files, &Default::default()).ok()?;
-        let what = format!("{}\0{}\0{READERS}\0{kind}", tree.blake3, env!("CARGO_PKG_VERSION"));
+        let what = format!("{}\0{READERS}\0{kind}", tree.blake3);
         let name = blake3::hash(what.as_bytes()).to_hex();
         Some(Kept { path: folder.join(format!("{}.roads", &name.as_str()[..32])), map: map.to_path_buf() })
     }
