@@ -47,7 +47,10 @@ fn the_main_job_uses_everything_and_finds_nothing_wrong() {
     assert!(count("samples") >= 60, "{}", count("samples"));
     let media =
         |ending: &str| tree(&sample_world()).keys().filter(|f| !f.starts_with("truth/") && f.ends_with(ending)).count();
-    assert_eq!(count("frames") as usize, media(".jpg") + media(".feather") + media(".wav"));
+    // Each panorama of a survey has its depth and its mask.
+    assert_eq!(media(".png"), 2 * 48);
+    assert_eq!(count("frames") as usize, media(".jpg") + media(".feather") + media(".wav") + media(".png"));
+    assert!(count("references") > 0, "{manifest:#?}");
     for layer in ["road", "lane_divider", "drivable", "crossing", "sidewalk", "building", "vegetation", "water", "sign"]
     {
         assert!(count(&format!("map/{layer}")) > 0, "no {layer}");

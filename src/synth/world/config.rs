@@ -40,6 +40,10 @@ use = "reference"
 "#,
         );
     }
+    let references = match options.detail {
+        Detail::Traces => "",
+        Detail::Small | Detail::Full => REFERENCES,
+    };
     text.push_str(&format!(
         r#"
 [sample]
@@ -50,7 +54,7 @@ stride_s = 1.0
 [sample.bev]
 size_m = [80.0, 60.0]
 resolution_m = 0.25
-
+{references}
 # The town is small: cells of 65 m (H3 resolution 10) and a narrow border between the splits.
 [split]
 cell = 10
@@ -59,6 +63,13 @@ buffer_m = 10.0
     ));
     text
 }
+
+/// Grounded samples, where there are surveys.
+const REFERENCES: &str = r#"# For each window, pictures of the surveys that see the same place, at least a month before or after.
+[sample.references]
+count = 3
+min_days = 30
+"#;
 
 /// What lies in the world.
 pub(super) fn readme(options: &WorldOptions) -> String {
@@ -84,7 +95,8 @@ Licence: CC-BY-4.0.
         text.push_str(
             "|  | and the pictures of a front camera, panoramas, LiDAR sweeps and the sound in the cabin |\n",
         );
-        text.push_str("| `surveys/*` | panoramas of the same streets on two other dates |\n");
+        text.push_str("| `surveys/*` | panoramas of the same streets on two other dates, each with its depth |\n");
+        text.push_str("|  | and a mask of the parked vehicles, which another day shows elsewhere |\n");
     }
     text.push_str(
         "| `truth/DRIVE` | what was true, never read by a build: `poses.csv` at 100 Hz, `clock.csv` (what must be added \

@@ -8,7 +8,8 @@ use crate::synth::rays::LidarModel;
 pub enum Detail {
     /// GNSS, IMU and wheels only: for work on trajectories.
     Traces,
-    /// Small pictures at 4 Hz, a panorama and a 16-laser sweep every two seconds, depth of some pictures: under 12 MB.
+    /// Small pictures at 4 Hz, a panorama and a 16-laser sweep every two seconds, depth of some pictures and of the
+    /// surveys' panoramas: under 14 MB.
     Small,
     /// Pictures of 960 × 540 at 10 Hz, panoramas of 2048 × 1024 at 2 Hz, a 32-laser LiDAR at 10 Hz, depth of all.
     Full,

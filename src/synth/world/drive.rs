@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 use super::files::{Folder, feather};
 use super::mounts::{calibration, mount};
-use super::pictures::{Shot, take};
+use super::pictures::{Beside, Shot, take};
 use super::{Detail, Watch, WorldOptions, WorldSummary, sound, truth};
 
 /// 10:20 in Korea on the day of the first drive, nanoseconds since 1970: 2026-05-12T01:20:00Z.
@@ -71,7 +71,7 @@ pub(super) fn write(
             .map(|(k, &t)| Shot {
                 stem: format!("{k:06}"),
                 pose: motion.pose(t) * mount(camera.channel),
-                with_depth: k % camera.depth_every == 0,
+                beside: if k % camera.depth_every == 0 { Beside::Truth } else { Beside::Nothing },
             })
             .collect();
         let stamps = times.iter().enumerate().map(|(k, &t)| stamped(&senses, camera.channel, k, "jpg", t));

@@ -76,10 +76,21 @@ pub(super) fn depth_png(depth: &Array2<f32>) -> Result<Vec<u8>> {
         if (0.0..65_535.5).contains(&cm) { libm::round(cm) as u16 } else { 0 }
     };
     let bytes: Vec<u8> = depth.iter().flat_map(|m| centimetres(m).to_ne_bytes()).collect();
+    png(&bytes, [width, height], ExtendedColorType::L16)
+}
+
+/// A grey PNG of a mask `(H, W)`: 255 where it is set, else 0.
+pub(super) fn mask_png(mask: &Array2<bool>) -> Result<Vec<u8>> {
+    let (height, width) = mask.dim();
+    let bytes: Vec<u8> = mask.iter().map(|set| if *set { 255 } else { 0 }).collect();
+    png(&bytes, [width, height], ExtendedColorType::L8)
+}
+
+fn png(bytes: &[u8], [width, height]: [usize; 2], colour: ExtendedColorType) -> Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
     PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
-        .write_image(&bytes, width as u32, height as u32, ExtendedColorType::L16)
-        .map_err(|e| ErrorKind::Damaged(format!("a depth picture: {e}")).bare())?;
+        .write_image(bytes, width as u32, height as u32, colour)
+        .map_err(|e| ErrorKind::Damaged(format!("a rendered picture: {e}")).bare())?;
     Ok(png.into_inner())
 }
 

@@ -6,7 +6,7 @@ use crate::coord::{Camera, CameraIntrinsics, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::synth::raster::Renderer;
 
-use super::files::{Folder, depth_png, jpeg};
+use super::files::{Folder, depth_png, jpeg, mask_png};
 use super::{Watch, WorldSummary};
 
 /// One picture to take.
@@ -15,14 +15,26 @@ pub(super) struct Shot {
     pub stem: String,
     /// `town_se3_camera`.
     pub pose: Pose,
-    /// Whether its depth is kept.
-    pub with_depth: bool,
+    /// What is written beside it.
+    pub beside: Beside,
+}
+
+/// What is written beside a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// Its depth as truth, which no build reads.
+    Truth,
+    /// Its depth, and a mask of what will have moved on another day, in the recording itself.
+    Recording,
 }
 
 /// Pictures that are rendered side by side.
 const BATCH: usize = 16;
 
-/// Renders a channel's pictures into `RECORDING/images/CHANNEL` and their depth into `truth/NAME/depth/CHANNEL`.
+/// Renders a channel's pictures into `RECORDING/images/CHANNEL`, and what belongs to them: depth into
+/// `truth/NAME/depth/CHANNEL`, or depth and masks into `RECORDING/depth/CHANNEL` and `RECORDING/masks/CHANNEL`.
 ///
 /// # Errors
 ///
@@ -44,11 +56,16 @@ pub(super) fn take(
             .par_iter()
             .map(|shot| {
                 let picture = renderer.render(&camera, &shot.pose);
-                folder
-                    .write(&format!("{recording}/images/{channel}/{}.jpg", shot.stem), &jpeg(&picture.rgb, quality)?)?;
-                if shot.with_depth {
-                    let path = format!("truth/{name}/depth/{channel}/{}.png", shot.stem);
-                    folder.write(&path, &depth_png(&picture.depth)?)?;
+                let stem = &shot.stem;
+                folder.write(&format!("{recording}/images/{channel}/{stem}.jpg"), &jpeg(&picture.rgb, quality)?)?;
+                let base = match shot.beside {
+                    Beside::Nothing => return Ok(()),
+                    Beside::Truth => format!("truth/{name}"),
+                    Beside::Recording => recording.to_string(),
+                };
+                folder.write(&format!("{base}/depth/{channel}/{stem}.png"), &depth_png(&picture.depth)?)?;
+                if shot.beside == Beside::Recording {
+                    folder.write(&format!("{base}/masks/{channel}/{stem}.png"), &mask_png(&picture.parked)?)?;
                 }
                 Ok(())
             })

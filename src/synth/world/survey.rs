@@ -1,4 +1,5 @@
-//! Street-view surveys: panoramas every few metres along the drives' streets, on other dates.
+//! Street-view surveys: panoramas every few metres along the drives' streets, on other dates, each with its depth and a
+//! mask of the parked vehicles, as a provider with LiDAR would give them.
 
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 
@@ -13,7 +14,7 @@ use crate::time::Timestamp;
 
 use super::files::Folder;
 use super::mounts::{calibration, mount};
-use super::pictures::{Shot, take};
+use super::pictures::{Beside, Shot, take};
 use super::truth::{POSES, pose_line};
 use super::{Detail, Watch, WorldOptions, WorldSummary};
 
@@ -84,7 +85,7 @@ pub(super) fn write(
             .map(|(k, &t)| Shot {
                 stem: format!("{k:06}"),
                 pose: motion.pose(t) * mount("pano"),
-                with_depth: options.detail == Detail::Full,
+                beside: Beside::Recording,
             })
             .collect();
         take(folder, (&base, "pano"), &renderer, (&intrinsics, quality), &shots, watch, summary)?;
