@@ -13,7 +13,7 @@ use crate::dataset::shard::ShardWriter;
 use crate::error::{Quarantine, Result};
 use crate::fuse::{State, Track};
 use crate::privacy::{Metadata, Withheld};
-use crate::record::{FrameRecord, MediaRef, Modality, Recording};
+use crate::record::{FrameRecord, MediaRef, Modality, Recording, exif_turn};
 use crate::sample::ChannelFilter;
 use crate::source::{Limits, RecordingSource};
 
@@ -225,33 +225,9 @@ fn camera_ahead() -> Pose {
     Pose::from_rotation_matrix(&r, Vector3::zeros())
 }
 
-/// Turn from the axes of the stored pixels to those of the upright picture (EXIF orientation 1 to 8).
-///
-/// Mirrored orientations (2, 4, 5, 7) are no rotation; their turning part alone is taken.
-pub fn exif_turn(orientation: u8) -> Pose {
-    let degrees: f64 = match orientation {
-        3 | 4 => 180.0,
-        5 | 6 => 90.0,
-        7 | 8 => 270.0,
-        _ => return Pose::identity(),
-    };
-    // Showing the picture upright turns it clockwise by `degrees`; about z forward, x right, y down that is positive.
-    let (sin, cos) = libm::sincos(degrees.to_radians());
-    let r = Matrix3::new(cos, -sin, 0.0, sin, cos, 0.0, 0.0, 0.0, 1.0);
-    Pose::from_rotation_matrix(&r, Vector3::zeros())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_picture_stored_on_its_side_has_a_mount_that_is() {
-        // Orientation 6: the stored row 0 is the right side of the scene, so stored "up" is the scene's right.
-        let turn = exif_turn(6);
-        let stored_up = turn.rotation * Vector3::new(0.0, -1.0, 0.0);
-        assert!((stored_up - Vector3::new(1.0, 0.0, 0.0)).norm() < 1e-12);
-    }
 
     #[test]
     fn a_camera_without_a_mount_looks_ahead() {

@@ -13,16 +13,16 @@ use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::match_track;
-use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track};
+use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track, settle_headings};
 use crate::privacy::{Metadata, Withheld};
-use crate::record::{Modality, Recording, RoadGraph, Sensor};
+use crate::record::{Modality, Recording, RoadGraph, Sensor, exif_turn};
 use crate::render::MapIndex;
 use crate::sample::{
     ChannelFilter, Observation, PrivacyState, SampleConfig, SampleRow, WindowInput, captions, windows,
 };
 use crate::source::RecordingSource;
 
-use super::frames::{FrameJob, exif_turn, pose_numbers, store_frames};
+use super::frames::{FrameJob, pose_numbers, store_frames};
 use super::plan::{PlannedSource, is_target, sample_config};
 use super::{ImageOutput, Loaded, Progress};
 
@@ -169,6 +169,9 @@ pub fn build_segment(
             track = track.moved_to(start);
         }
     }
+    let mut settled = recording.clone();
+    settle_headings(&mut settled, &track, &mut quarantine);
+    let recording = &settled;
     let channels = ChannelFilter::new(&sample)?;
     let job = FrameJob {
         source,

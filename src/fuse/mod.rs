@@ -3,6 +3,7 @@
 mod clock;
 mod config;
 mod draft;
+mod headings;
 mod inertial;
 mod kalman;
 pub mod matching;
@@ -17,6 +18,7 @@ mod track;
 mod trajectory;
 
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
+pub use headings::{Heading, HeadingSource, Headings, Sighting, headings, settle_headings};
 pub use register::{OnLine, RegisterPrior, Registration, register, register_track};
 pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};

@@ -14,6 +14,9 @@ const VERTICAL_RATIO: f64 = 1.5;
 const FASTEST_MPS: f64 = 70.0;
 /// Farther than this, metres, is a jump between neighbours without times.
 const FARTHEST_M: f64 = 1000.0;
+/// A geotag must be this far from its neighbours to be a stray, metres; and so many in a row may be strays.
+const STRAY_M: f64 = 100.0;
+const STRAYS: usize = 3;
 /// So many trains of thought about where the drive goes are followed at a time.
 const CHAINS: usize = 8;
 
@@ -102,6 +105,7 @@ fn geotags(recording: &Recording, quarantine: &mut Quarantine) -> Vec<Position> 
     fill_heights(&mut all);
     // The cameras of a rig fire together: a time that repeats is no defect here.
     let all = in_order(all, |_| ());
+    let all = without_strays(all, |index| quarantine.refuse(&at(index), "geotag far from those before and after it"));
     longest_chain(all, |index| quarantine.refuse(&at(index), "geotag that jumps away"))
 }
 
@@ -147,6 +151,41 @@ fn in_order(mut all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Positi
     all
 }
 
+/// Positions without short runs that lie far from those before and after them; `refuse` gets the others.
+///
+/// A run of up to three is a stray where going over it is a detour of over 100 m and over eight times the usual step,
+/// while those around it are near each other: a way there and back would have pictures on the way.
+fn without_strays(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
+    let far = |a: &Position, b: &Position| {
+        let flat = |p: &Position| Geodetic { height_m: 0.0, ..p.place };
+        EnuFrame::new(flat(a)).to_enu(flat(b)).norm()
+    };
+    let mut steps: Vec<f64> = all.windows(2).map(|w| far(&w[0], &w[1])).collect();
+    steps.sort_by(f64::total_cmp);
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+    let least = STRAY_M.max(8.0 * usual);
+    let mut kept: Vec<Position> = Vec::with_capacity(all.len());
+    let mut i = 0;
+    while i < all.len() {
+        let stray = (1..=STRAYS).find(|&run| {
+            let (Some(before), Some(after)) = (kept.last(), all.get(i + run)) else { return false };
+            let there = far(before, &all[i]).min(far(&all[i + run - 1], after));
+            there > least && far(before, after) < 0.2 * there
+        });
+        match stray {
+            Some(run) => {
+                all[i..i + run].iter().for_each(|p| refuse(p.index));
+                i += run;
+            }
+            None => {
+                kept.push(all[i]);
+                i += 1;
+            }
+        }
+    }
+    kept
+}
+
 /// The longest train of positions whose neighbours a vehicle can reach from each other; `refuse` gets the others.
 ///
 /// Each position joins the latest train that it can have come from, else starts its own: neither a jump away nor a wrong
@@ -189,5 +228,36 @@ fn reaches(a: &Position, b: &Position) -> bool {
     match (a.t_ns, b.t_ns) {
         (Some(ta), Some(tb)) => apart_m - slack_m <= FASTEST_MPS * (i128::from(tb) - i128::from(ta)) as f64 / 1e9,
         _ => apart_m - slack_m <= FARTHEST_M,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(index: usize, east_m: f64, north_m: f64) -> Position {
+        let place = Geodetic::new(127.0 + east_m / 88_996.0, 37.0 + north_m / 110_985.0, 0.0);
+        Position { t_ns: None, place, sigma_xy_m: 5.0, sigma_z_m: 8.0, index }
+    }
+
+    #[test]
+    fn geotags_hundreds_of_metres_beside_their_neighbours_are_strays() {
+        let mut all: Vec<Position> = (0..20).map(|i| position(i, 8.0 * i as f64, 0.0)).collect();
+        all[5] = position(5, 40.0, 400.0);
+        all[11] = position(11, 500.0, -300.0);
+        all[12] = position(12, 506.0, -300.0);
+        let mut refused = Vec::new();
+        let kept = without_strays(all, |index| refused.push(index));
+        assert_eq!((refused.as_slice(), kept.len()), (&[5, 11, 12][..], 17));
+    }
+
+    #[test]
+    fn a_way_there_and_back_and_a_leap_to_another_street_stay() {
+        let there_and_back = (0..30).map(|i| position(i, 20.0 * (15.0 - (i as f64 - 15.0).abs()), 0.0)).collect();
+        let leap = (0..20).map(|i| position(i, if i < 10 { 8.0 * i as f64 } else { 900.0 + 8.0 * i as f64 }, 0.0));
+        for all in [there_and_back, leap.collect(), vec![position(0, 0.0, 0.0), position(1, 900.0, 0.0)], Vec::new()] {
+            let count = all.len();
+            assert_eq!(without_strays(all, |index| panic!("{index} is no stray")).len(), count);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Sensors of a recording: what they are, where they sit, how they see.
 
+use nalgebra::{Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 
 use crate::coord::{CameraIntrinsics, Pose};
@@ -50,4 +51,33 @@ pub struct Sensor {
     pub camera: Option<CameraIntrinsics>,
     /// Where it sits: `ego_se3_sensor`; a camera's axes are RDF, a LiDAR's FLU. `None` where unknown.
     pub ego_se3_sensor: Option<Pose>,
+}
+
+/// Turn from the axes of the stored pixels to those of the upright picture (EXIF orientation 1 to 8).
+///
+/// Mirrored orientations (2, 4, 5, 7) are no rotation; their turning part alone is taken.
+pub fn exif_turn(orientation: u8) -> Pose {
+    let degrees: f64 = match orientation {
+        3 | 4 => 180.0,
+        5 | 6 => 90.0,
+        7 | 8 => 270.0,
+        _ => return Pose::identity(),
+    };
+    // Showing the picture upright turns it clockwise by `degrees`; about z forward, x right, y down that is positive.
+    let (sin, cos) = libm::sincos(degrees.to_radians());
+    let r = Matrix3::new(cos, -sin, 0.0, sin, cos, 0.0, 0.0, 0.0, 1.0);
+    Pose::from_rotation_matrix(&r, Vector3::zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_stored_on_its_side_has_a_mount_that_is() {
+        // Orientation 6: the stored row 0 is the right side of the scene, so stored "up" is the scene's right.
+        let turn = exif_turn(6);
+        let stored_up = turn.rotation * Vector3::new(0.0, -1.0, 0.0);
+        assert!((stored_up - Vector3::new(1.0, 0.0, 0.0)).norm() < 1e-12);
+    }
 }

@@ -9,7 +9,7 @@ mod sound;
 mod source_ref;
 
 pub use crate::coord::{CameraIntrinsics, CameraModelKind};
-pub use calibration::{Modality, Sensor};
+pub use calibration::{Modality, Sensor, exif_turn};
 pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{

@@ -72,6 +72,7 @@ pub const RECORDINGS: &[RecordingKind] = &[
     RecordingKind { name: "mcap", detect: recording::mcap::detect, open: recording::mcap::open },
     RecordingKind { name: "rosbag1", detect: recording::rosbag1::detect, open: recording::rosbag1::open },
     RecordingKind { name: "opensfm", detect: recording::opensfm::detect, open: recording::opensfm::open },
+    RecordingKind { name: "mapillary", detect: recording::mapillary::detect, open: recording::mapillary::open },
     RecordingKind { name: "folder", detect: recording::folder::detect, open: recording::folder::open },
 ];
 

@@ -12,6 +12,7 @@ mod geojson_trace;
 mod gpx;
 pub mod kitti;
 pub mod lidar;
+pub mod mapillary;
 pub mod mcap;
 mod media_file;
 mod messages;

@@ -62,6 +62,11 @@ pub(crate) fn detect(path: &Path) -> bool {
         .any(|name| listing::is_media(Modality::Camera, &name) || listing::is_trace(&name))
 }
 
+/// Whether a file's ending is that of a picture.
+pub(super) fn is_picture(name: &str) -> bool {
+    listing::is_media(Modality::Camera, name)
+}
+
 /// Opens a recording folder or a trace file.
 ///
 /// # Errors

@@ -59,8 +59,8 @@ pub(super) struct RigInstance {
 }
 
 /// A camera; lengths are fractions of the longer side of the picture.
-#[derive(Debug, Deserialize)]
-pub(super) struct CameraModel {
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::source::recording) struct CameraModel {
     pub projection_type: String,
     #[serde(default)]
     pub width: u32,
@@ -102,13 +102,24 @@ impl Reference {
 }
 
 impl CameraModel {
+    /// A camera of a type (`perspective`, `fisheye`, …) with one focal length and two radial coefficients.
+    pub(in crate::source::recording) fn radial(
+        projection_type: &str,
+        [width, height]: [u32; 2],
+        focal: f64,
+        [k1, k2]: [f64; 2],
+    ) -> CameraModel {
+        let projection_type = projection_type.to_string();
+        CameraModel { projection_type, width, height, focal: Some(focal), k1, k2, ..CameraModel::default() }
+    }
+
     /// The same camera in pixels, (0, 0) at the centre of the top-left one.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] for a model that has no counterpart here, [`ErrorKind::Malformed`] for numbers that
     /// are no camera.
-    pub(super) fn intrinsics(&self) -> Result<CameraIntrinsics, ErrorKind> {
+    pub(in crate::source::recording) fn intrinsics(&self) -> Result<CameraIntrinsics, ErrorKind> {
         let (width, height) = (self.width, self.height);
         let side = f64::from(width.max(height));
         let (fx, fy) = match (self.focal_x.or(self.focal), self.focal_y.or(self.focal)) {

@@ -37,6 +37,7 @@ use crate::time::{ClockScale, Timestamp};
 use super::folder::{self, Remarks};
 use super::media_file::{self, Context};
 use super::{files, order};
+pub(super) use file::CameraModel;
 use file::{Reconstruction, Reference, Shot};
 
 const KIND: &str = "opensfm";
