@@ -9,6 +9,7 @@ use worldloom::build::{BuildOptions, Built, Silent, build, load};
 use worldloom::coord::{Camera, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
 use worldloom::dataset::{Dataset, DepthSource};
 use worldloom::render::{SourceRays, Splat, Surface};
+use worldloom::show::sheet;
 
 const ORIGIN: Geodetic = Geodetic { lon_deg: 127.11, lat_deg: 37.39, height_m: 50.0 };
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -186,8 +187,12 @@ fn world(folder: &Path) -> PathBuf {
 }
 
 fn make(config: &Path, out: &Path, threads: usize) -> Built {
+    make_with(config, out, threads, &[])
+}
+
+fn make_with(config: &Path, out: &Path, threads: usize, overrides: &[String]) -> Built {
     let options = BuildOptions { out: out.to_path_buf(), threads, overwrite: false, units: None };
-    build(&load(config, &[]).expect("a config"), &options, &Silent, &AtomicBool::new(false)).expect("built")
+    build(&load(config, overrides).expect("a config"), &options, &Silent, &AtomicBool::new(false)).expect("built")
 }
 
 #[test]
@@ -264,6 +269,10 @@ fn references_are_of_another_day_see_what_they_say_and_warp_to_the_target() {
             let alike = f64::from(alike) / f64::from(decided);
             assert!(f64::from(decided) / pixels >= 0.8 && alike >= 0.99 && psnr >= 30.0, "{decided} {alike} {psnr}");
         }
+        let page = sheet(&dataset, &sample).expect("drawn");
+        let parts: Vec<&str> = page.parts.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(parts[1..4], ["camera front", "warp front", "references front"]);
+        assert!(page.problems.is_empty(), "{:?}", page.problems);
         let rays = dataset.rays(&sample, "front", [9, 16]).expect("read").expect("calibrated");
         assert_eq!(rays.shape(), [sample.poses.len(), 6, 9, 16]);
         assert!(dataset.rays(&sample, "front", [0, 16]).is_err());
@@ -296,7 +305,9 @@ fn depth_of_the_wrong_size_is_told_and_the_plan_stands_in() {
 fn a_drive_s_next_picture_is_what_its_lidar_warps_it_to() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let out = folder.path().join("town");
-    make(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/town/build.toml"), &out, 0);
+    // It needs no references, which take their time.
+    let near = ["sample.references.max_distance_m=0.001".to_string()];
+    make_with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/town/build.toml"), &out, 0, &near);
     let dataset = Dataset::open(&out).expect("a data set");
     let (mut error, mut seen, mut all, mut warped) = (0.0, 0u32, 0u32, 0);
     for i in (0..dataset.len()).step_by(29) {

@@ -34,7 +34,7 @@ impl Ground {
     }
 
     /// A place of the map in the ego frame.
-    fn local(&self, lon: f64, lat: f64) -> Point {
+    pub(super) fn local(&self, lon: f64, lat: f64) -> Point {
         let p = self.enu.to_enu(Geodetic::new(lon, lat, 0.0));
         let (sin, cos) = self.turn;
         (p.x * sin + p.y * cos, p.y * sin - p.x * cos)

@@ -7,6 +7,7 @@ mod chart;
 mod clip;
 mod coverage;
 mod ground;
+mod grounded;
 mod html;
 mod palette;
 mod pictures;

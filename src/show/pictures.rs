@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::blocks::{Block, GAP, SMALL, TITLE, title};
 use super::canvas::{Area, Canvas, fit};
+use super::grounded::Warped;
 use super::palette::{FUTURE, INK, MUTED, PANEL, PAST, RULE, ramp};
 use super::words::{signed, tick_offsets};
 use crate::dataset::Dataset;
@@ -36,12 +37,16 @@ pub(super) struct Row {
     present: Vec<bool>,
     cells: Vec<Cell>,
     unit: &'static str,
+    /// What the row shows in place of its own frames, e.g. `warp front`.
+    instead: Option<String>,
 }
 
 struct Cell {
     tick: usize,
     offset: f64,
     late_ms: Option<f64>,
+    /// Share of a warp that is no hole.
+    seen: Option<f64>,
     picture: Option<RgbImage>,
 }
 
@@ -68,7 +73,7 @@ impl Row {
             .par_iter()
             .map(|&tick| {
                 let time = sample.pose_t_ns.as_ref().and_then(|t| t.get(tick).copied());
-                let mut cell = Cell { tick, offset: offsets[tick], late_ms: None, picture: None };
+                let mut cell = Cell { tick, offset: offsets[tick], late_ms: None, seen: None, picture: None };
                 let Some(id) = ids[tick] else { return (cell, None) };
                 match dataset.frame(id).and_then(|frame| Ok((picture(dataset, &frame, modality)?, frame))) {
                     Ok((picture, frame)) => {
@@ -96,6 +101,34 @@ impl Row {
             present,
             cells,
             unit: if sample.pose_t_ns.is_some() { "s" } else { "m" },
+            instead: None,
+        }
+    }
+
+    /// The same ticks with a reference warped into each.
+    pub(super) fn warped(&self, warped: Warped) -> Row {
+        let Warped { note, mut pictures } = warped;
+        let cell = |cell: &Cell| {
+            let warp = pictures.get_mut(cell.tick).and_then(Option::take);
+            let seen = warp.as_ref().map(|(_, seen)| *seen);
+            Cell {
+                tick: cell.tick,
+                offset: cell.offset,
+                late_ms: None,
+                seen,
+                picture: warp.map(|(picture, _)| picture),
+            }
+        };
+        Row {
+            channel: self.channel.clone(),
+            modality: self.modality,
+            note,
+            aspect: self.aspect,
+            anchor: self.anchor,
+            present: self.present.clone(),
+            cells: self.cells.iter().map(cell).collect(),
+            unit: self.unit,
+            instead: Some(format!("warp {}", self.channel)),
         }
     }
 
@@ -110,7 +143,7 @@ impl Row {
 
 impl Block for Row {
     fn name(&self) -> String {
-        format!("{} {}", self.modality.name(), self.channel)
+        self.instead.clone().unwrap_or_else(|| format!("{} {}", self.modality.name(), self.channel))
     }
 
     fn height(&self, width: f32) -> f32 {
@@ -118,9 +151,10 @@ impl Block for Row {
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area) {
-        let text = match self.modality {
-            Modality::Camera => self.channel.clone(),
-            other => format!("{} {}", self.channel, other.name()),
+        let text = match (self.modality, &self.instead) {
+            (_, Some(_)) => format!("{} warped from another day", self.channel),
+            (Modality::Camera, None) => self.channel.clone(),
+            (other, None) => format!("{} {}", self.channel, other.name()),
         };
         let inner = title(canvas, area, &text, &self.note);
         ribbon(canvas, Area::new(inner.x, inner.y, inner.width, RIBBON), self);
@@ -146,6 +180,10 @@ impl Block for Row {
             let weight = if at_anchor { Weight::Bold } else { Weight::Regular };
             let label = if at_anchor { "t0".to_string() } else { format!("{} {}", signed(cell.offset), self.unit) };
             let end = canvas.text(x, place.bottom() + 4.0, SMALL, &label, INK, weight);
+            if let Some(seen) = cell.seen {
+                let seen = format!("{:.0} % seen", 100.0 * seen);
+                canvas.text_to(place.right(), place.bottom() + 4.0, SMALL, &seen, MUTED, Weight::Regular);
+            }
             if let Some(late) = cell.late_ms.filter(|ms| ms.abs() >= 0.5) {
                 let late = fit(
                     &format!("{}{:.0} ms", if late < 0.0 { "−" } else { "+" }, late.abs()),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::blocks::Block;
 use super::canvas::{Area, Canvas};
 use super::ground::Ground;
+use super::grounded::{References, Warped};
 use super::palette::PAPER;
 use super::pictures::{Panorama, Row};
 use super::plan_view::PlanView;
@@ -41,7 +42,7 @@ pub struct Sheet {
 /// A part of a sheet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// `head`, `camera front`, `panorama pano`, `depth front`, `map`, `lidar top`, `motion`, `audio cabin`, `texts`,
+    /// `head`, `camera front`, `warp front`, `references front`, `panorama pano`, `depth front`, `map`, `lidar top`, `motion`, `audio cabin`, `texts`,
     /// `provenance`.
     pub name: String,
     /// Left edge, pixels.
@@ -54,7 +55,7 @@ pub struct Part {
     pub height: u32,
 }
 
-/// Draws a sample: its frames over the ticks, the map around it with the way driven, LiDAR, motion, sound, texts and
+/// Draws a sample: its frames over the ticks, references of other days and what they warp to, the map around it with the way driven, LiDAR, motion, sound, texts and
 /// where it comes from. What a sample lacks has no part; what is there but cannot be read is said in
 /// [`problems`](Sheet::problems).
 ///
@@ -68,16 +69,30 @@ pub fn sheet(dataset: &Dataset, sample: &SampleRow) -> Result<Sheet> {
     let mut problems = Vec::new();
     let column = (WIDTH - 2.0 * MARGIN - GUTTER) / 2.0;
 
+    let ground = Ground::around(sample, config.bev.size_m);
+    let plan = PlanView::new(ground, sample, map);
+    let references = dataset.references(&sample.sample_id)?;
+    let has_references = |channel: &str| references.iter().any(|r| r.channel.as_deref() == Some(channel));
+    // The references of a panorama are those of the other cameras again.
+    let others = references.iter().filter_map(|r| r.channel.as_deref()).any(|c| !is_panorama(recording, c));
+    let has_references = |channel: &str| has_references(channel) && !(others && is_panorama(recording, channel));
     let mut wide: Vec<Box<dyn Block>> = vec![Box::new(Head::new(dataset, sample, recording, map.features()))];
     for (channel, modality) in channels(sample) {
         if modality == Modality::Camera && is_panorama(recording, channel) {
             wide.extend(Panorama::new(dataset, sample, channel).map(|p| Box::new(p) as Box<dyn Block>));
         }
-        wide.push(Box::new(Row::new(dataset, sample, channel, modality, &mut problems)));
+        let row = Row::new(dataset, sample, channel, modality, &mut problems);
+        let grounded = modality == Modality::Camera && has_references(channel);
+        let warp = if grounded { Warped::new(dataset, sample, channel, &mut problems) } else { None };
+        let warp = warp.map(|warp| row.warped(warp));
+        wide.push(Box::new(row));
+        wide.extend(warp.map(|warp| Box::new(warp) as Box<dyn Block>));
+        if grounded {
+            let references = References::new(dataset, sample, channel, &plan, ground, &mut problems);
+            wide.extend(references.map(|r| Box::new(r) as Box<dyn Block>));
+        }
     }
 
-    let ground = Ground::around(sample, config.bev.size_m);
-    let plan = PlanView::new(ground, sample, map);
     let sweep = Sweep::new(dataset, sample, recording, ground, &mut problems).map(|s| s.over(&plan, column.floor()));
     let mut tall: Vec<Box<dyn Block>> = vec![Box::new(plan)];
     tall.extend(sweep.map(|s| Box::new(s) as Box<dyn Block>));
