@@ -166,6 +166,81 @@ class Dataset:
         """
 
     def _repr_html_(self) -> str: ...
+    def network(self, channels: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the street view of the data set as a network: places with their stacks of dates, and links along the roads.
+
+        Panoramas (where there are none, all pictures) less than 4 m apart are one place. Places on roads are linked to
+        those that come next along them within 30 m, over junctions too; others to those before and after them in their
+        recording.
+
+        Parameters
+        ----------
+        channels
+            Camera channels; all without it.
+
+        Returns
+        -------
+        A dict of ``places`` and ``links``. A place has a ``stack`` of pictures, the newest first: ``frame_id``,
+        ``recording_id``, ``t_ns``, ``lon``, ``lat``, ``heading_deg``, ``heading_sigma_deg``, and ``also``: frames of the same
+        bytes. A link has ``from`` and ``to`` (indices of places), ``heading_deg`` and ``length_m``.
+
+        Raises
+        ------
+        DamagedError
+            Where a table or the map cannot be read.
+        """
+
+    def panowalk(
+        self,
+        recording_id: str,
+        *,
+        channel: str | None = None,
+        look: str | float | Sequence[float] | dict[str, float] | None = None,
+        size: tuple[int, int] | None = None,
+        fov_deg: float = 90.0,
+        nadir_deg: float = 0.0,
+        between_m: tuple[float, float] | None = None,
+        out_and_back: bool = False,
+    ) -> dict[str, Any]:
+        """Walk along the panoramas of a recording with a camera: perspective views cut from them.
+
+        Views are level, whatever the tilt of the panoramas; one at a place is tilted to have it in its middle row.
+
+        Parameters
+        ----------
+        recording_id
+            Whose panoramas.
+        channel
+            The panorama channel; the first one without it.
+        look
+            ``"follow"`` the way; degrees, left positive, to follow it turned; ``(longitude, latitude)`` to look at a place,
+            with a height in metres as a third; or ``{"start_deg": heading, "step_deg": left}`` to pan with every picture.
+        size
+            Height and width of the pictures; 480 x 640 without it.
+        fov_deg
+            Horizontal field of view.
+        nadir_deg
+            Mask what lies within so many degrees of straight down: the car, the mount.
+        between_m
+            Metres along the recording to begin and to end at.
+        out_and_back
+            Turn at the end and come back over the same places, looking as on the way out: 2 N - 1 pictures, of which the
+            last is the first.
+
+        Returns
+        -------
+        A dict: ``rgb``, shape (N, H, W, 3), uint8; ``ignored``, shape (N, H, W), uint8: 255 at the nadir and where the
+        panorama's mask says not to learn; ``poses``, shape (N, 7): x y z qw qx qy qz of ``world_se3_camera`` (right, down,
+        forward) in the recording's frame; ``intrinsics``: fx, fy, cx, cy; ``frame_ids`` of the panoramas.
+
+        Raises
+        ------
+        UnknownNameError
+            Where the recording has no such panoramas.
+        ConfigError
+            Where the options are no camera, or ask for too many pictures.
+        """
+
     def query(
         self,
         *,
@@ -239,6 +314,9 @@ class Dataset:
         shuffle: bool = True,
         drop_last: bool = False,
         with_bev: bool = True,
+        warp: bool | list[str] | None = None,
+        rays: tuple[int, int] | None = None,
+        loss_weight: tuple[int, int] | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Loader:
         """Return a loader of batches for training.
@@ -267,6 +345,13 @@ class Dataset:
             is smaller, and a rank may have one batch less than another.
         with_bev
             Draw a bird's-eye raster for each sample.
+        warp
+            Warp the geometric references into the pictures, as `Sample.warp` does, at the size of the pictures here:
+            ``True`` for all cameras of the loader, or a list of channels, also of those that it does not decode.
+        rays
+            (h, w) of a grid: ray maps of the loader's cameras, as `Sample.rays` makes them.
+        loss_weight
+            (h, w) of a grid: what of each cell is to be learned from, as `Sample.loss_weight` finds it.
         on_error
             ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it. A
             rank all of whose batch is skipped goes on with its next one, a step ahead of the others: repair such data first.
@@ -366,6 +451,14 @@ class Loader:
         As of `Sample`, shapes (B, T, 7) and (B, T, 4), float32; NaN beyond a sample's own ticks.
     ``ticks``
         How many ticks each sample has, shape (B,), int64.
+    ``warp``, ``warp_mask``
+        By channel, as of `Sample.warp`: the geometric reference warped into the pictures, shape (B, T, H, W, 3), uint8,
+        and 255 where it saw what is there, shape (B, T, H, W), uint8; 0 for samples without a reference that has depth.
+        Absent where they were not asked for.
+    ``rays``
+        By channel, as of `Sample.rays`: shape (B, T, 6, h, w), float32; absent where they were not asked for.
+    ``loss_weight``
+        By channel, as of `Sample.loss_weight`: shape (B, T, h, w), float32; absent where they were not asked for.
     ``bev``
         Bird's-eye rasters as of `Sample.bev`, shape (B, C, H, W), uint8; absent where they were not asked for.
     ``sample_id``, ``captions``
@@ -661,6 +754,31 @@ class Sample:
             Where the reference has no depth or no calibration.
         DamagedError
             Where a table or a picture cannot be read.
+        """
+
+    def loss_weight(self, channel: str, grid: tuple[int, int]) -> NDArray[np.float32]:
+        """Find how much of each cell of a grid is to be learned from, at each tick.
+
+        Left out is what the masks of the source say (moving things, watermarks), and what the config's
+        ``[recording.ignore]`` says of the camera (the ego's hood, the car below a panorama).
+
+        Parameters
+        ----------
+        channel
+            The camera.
+        grid
+            Rows and columns of cells that the picture is divided into, e.g. those of a latent.
+
+        Returns
+        -------
+        The share of each cell that is not left out, 0 to 1, shape (T, h, w), float32; 0 at ticks without a picture.
+
+        Raises
+        ------
+        ConfigError
+            For a grid of no cells or too many.
+        DamagedError
+            Where a table or a mask cannot be read.
         """
 
     def rays(self, channel: str, grid: tuple[int, int]) -> NDArray[np.float32] | None:

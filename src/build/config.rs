@@ -2,6 +2,8 @@
 //!
 //! `schemas/build.schema.json` is generated from these types; the manifest holds the config with all defaults.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,7 @@ use crate::dataset::{OutputConfig, SplitConfig};
 use crate::fuse::FuseConfig;
 use crate::privacy::PrivacyConfig;
 use crate::record::Mode;
+use crate::render::IgnoreConfig;
 use crate::sample::{SampleConfig, SampleOverride};
 use crate::source::CsvColumns;
 
@@ -104,6 +107,9 @@ pub struct RecordingConfig {
     pub crs: Option<String>,
     /// Zone of local times.
     pub timezone: Option<String>,
+    /// What pictures show that is not to be learned from, by camera channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ignore: BTreeMap<String, IgnoreConfig>,
     /// Overrides of `[sample]`, key by key at its top level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleOverride>,

@@ -115,6 +115,11 @@ impl Loaded {
             self.check_spdx(license, "recording", i)?;
             self.check_terms(i, license)?;
             self.check_sample(&c.sample.with(recording.sample.as_ref()), recording.sample.is_some().then_some(i))?;
+            for (channel, ignore) in &recording.ignore {
+                if let Some((key, reason)) = ignore.problem() {
+                    return Err(self.error(&format!("recording.ignore.{channel}"), i, key, reason));
+                }
+            }
         }
         self.check_sample(&c.sample, None)?;
         self.image_output()?;

@@ -351,6 +351,21 @@ fn check_channels(loaded: &Loaded, sources: &[PlannedSource]) -> Result<()> {
             idle.entry(found).or_default().insert(entry);
         }
     }
+    for &entry in &entries {
+        let cameras: BTreeSet<&str> = sources
+            .iter()
+            .filter(|s| s.entry == entry)
+            .flat_map(|s| &s.channels)
+            .filter(|(modality, _)| *modality == Modality::Camera)
+            .map(|(_, c)| c.as_str())
+            .collect();
+        let ignore = &loaded.config.recording[entry].ignore;
+        if let Some(channel) = ignore.keys().find(|channel| !cameras.contains(channel.as_str())) {
+            let there = cameras.into_iter().collect::<Vec<_>>().join(", ");
+            let reason = format!("no recording here has a camera `{channel}`; cameras there are: {there}");
+            return Err(loaded.error(&format!("recording.ignore.{channel}"), entry, "polygons", reason));
+        }
+    }
     for ((key, glob), without) in idle {
         // What `[sample]` names may be in one recording and not in another; in none it is a mistake.
         let asked = |entry: &usize| {

@@ -103,19 +103,15 @@ impl Dataset {
         Ok(between(&frame(to)?, &frame(from)?))
     }
 
-    /// The depth picture that belongs to a picture, and its mask (255: to be left out); `None` each where there is none.
+    /// The depth picture that belongs to a picture, and what of it is to be left out, as
+    /// [`picture_mask`](Dataset::picture_mask) says; `None` each where there is none.
     ///
     /// # Errors
     ///
     /// As [`frame`](Dataset::frame) and [`depth`](Dataset::depth).
     pub fn depth_and_mask(&self, picture: &FrameRow) -> Result<DepthAndMask> {
         let depth = self.companion(picture, Modality::Depth)?.map(|frame| self.depth(&frame)).transpose()?;
-        let mask = self.companion(picture, Modality::Mask)?.map(|frame| self.image(&frame)).transpose()?;
-        let mask = mask.map(|mask| {
-            let at = |(row, column): (usize, usize)| mask.get_pixel(column as u32, row as u32).0[0] & 0x80;
-            Array2::from_shape_fn((mask.height() as usize, mask.width() as usize), at)
-        });
-        Ok((depth, mask))
+        Ok((depth, self.picture_mask(picture)?))
     }
 
     /// The depth of a picture: its depth picture, else what the LiDAR of its recording saw within half a second of it,
@@ -177,7 +173,7 @@ impl Dataset {
     }
 
     /// The depth picture or mask of a picture: `RECORDING/CHANNEL/depth-STEM` of `RECORDING/CHANNEL/STEM`.
-    fn companion(&self, picture: &FrameRow, modality: Modality) -> Result<Option<FrameRow>> {
+    pub(super) fn companion(&self, picture: &FrameRow, modality: Modality) -> Result<Option<FrameRow>> {
         let Some((folder, stem)) = picture.frame_id.rsplit_once('/') else { return Ok(None) };
         match self.frame(&format!("{folder}/{}-{stem}", modality.name())) {
             Ok(frame) => Ok(Some(frame).filter(|f| f.modality == modality.name())),
@@ -300,7 +296,7 @@ pub fn between(to: &EnuFrame, from: &EnuFrame) -> Pose {
     Pose::new(to.to_enu(from.origin()), turn.rotation)
 }
 
-fn check_size(size: Option<[usize; 2]>) -> Result<()> {
+pub(super) fn check_size(size: Option<[usize; 2]>) -> Result<()> {
     match size.filter(|side| side.iter().any(|n| !(1..=MOST).contains(n))) {
         Some([a, b]) => Err(ErrorKind::Config(format!("{a} x {b} is not a size of 1 to {MOST} a side")).bare()),
         None => Ok(()),

@@ -12,6 +12,7 @@ use super::split::Splitter;
 use super::unit::StagedFile;
 use crate::coord::BBox;
 use crate::error::{ErrorKind, Result};
+use crate::render::IgnoreConfig;
 use crate::sample::{SampleConfig, SampleOverride};
 
 /// The version of the format that this crate writes and reads.
@@ -116,6 +117,18 @@ impl Manifest {
             None => None,
         };
         Ok(common.with(own.as_ref()))
+    }
+
+    /// What the pictures of a camera show that is not to be learned from, by the config's `[recording.ignore]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] where the config is not one.
+    pub fn ignored(&self, entry: usize, channel: &str) -> Result<Option<IgnoreConfig>> {
+        let damaged = |e: serde_json::Error| ErrorKind::Damaged(format!("config of the manifest: {e}")).bare();
+        let recording = self.config.get("recording").and_then(|all| all.get(entry));
+        let own = recording.and_then(|r| r.get("ignore")).and_then(|ignore| ignore.get(channel));
+        own.map(|value| serde_json::from_value(value.clone()).map_err(damaged)).transpose()
     }
 
     /// How its config splits samples.

@@ -17,6 +17,7 @@ mod lookup;
 pub mod manifest;
 pub mod matched;
 mod media;
+pub mod network;
 pub mod query;
 mod reader;
 pub mod rows;
@@ -28,6 +29,8 @@ pub mod survey;
 pub mod tables;
 pub mod unit;
 pub mod validate;
+pub mod walk;
+mod weights;
 pub mod where_expr;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use memmap2::Mmap;
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use ndarray::Array2;
 use polars::prelude::DataFrame;
 
 use super::cells::{Table, load};
@@ -43,6 +44,8 @@ pub struct Dataset {
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
     /// Rays of cameras, by recording and channel.
     pub(super) rays: Mutex<BTreeMap<(String, String), Arc<SourceRays>>>,
+    /// What the config says to leave out of pictures, by recording and channel.
+    pub(super) ignored: Mutex<BTreeMap<(String, String), Option<Arc<Array2<u8>>>>>,
     /// LiDAR sweeps by recording: times and rows of `frames`.
     pub(super) sweeps: Late<BTreeMap<String, Vec<(i64, usize)>>>,
 }
@@ -91,6 +94,7 @@ impl Dataset {
             shards: Mutex::default(),
             tracks: Mutex::default(),
             rays: Mutex::default(),
+            ignored: Mutex::default(),
             sweeps: Late::default(),
         }
     }

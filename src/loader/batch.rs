@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array3, Array4, Array5, Axis, s};
 use polars::prelude::ListNameSpaceImpl;
 use rayon::prelude::*;
 
-use super::LoaderConfig;
+use super::{Channels, LoaderConfig};
 use crate::dataset::Dataset;
 use crate::dataset::rows::FrameRow;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +28,12 @@ pub struct Batch {
     pub actions: Vec<f32>,
     /// Pictures, in the order of [`super::Loader::cameras`].
     pub cameras: Vec<CameraBatch>,
+    /// References warped into pictures, a channel each, where they were asked for.
+    pub warps: Vec<WarpBatch>,
+    /// By channel: ray maps as [`Dataset::rays`] makes them, 0 where there are none; shape (B, T, 6, h, w).
+    pub rays: Vec<(String, Array5<f32>)>,
+    /// By channel: loss weights as [`Dataset::loss_weight`] finds them, 0 beyond a sample's own ticks; shape (B, T, h, w).
+    pub loss_weights: Vec<(String, Array4<f32>)>,
     /// Bird's-eye rasters as [`Dataset::bev`] draws them, shape (B, C, H, W), where they were asked for.
     pub bev: Option<Array4<u8>>,
 }
@@ -49,6 +55,18 @@ pub struct CameraBatch {
     pub intrinsics: Vec<f32>,
 }
 
+/// The geometric references of one camera, as [`Dataset::warp`] warps them.
+#[derive(Debug, Clone)]
+pub struct WarpBatch {
+    /// Channel.
+    pub channel: String,
+    /// RGB; 0 in holes, at ticks without a picture, and for samples without a reference that has depth; shape
+    /// (B, T, H, W, 3).
+    pub pixels: Array5<u8>,
+    /// 255 where the reference saw what is there, else 0; shape (B, T, H, W).
+    pub seen: Array4<u8>,
+}
+
 /// A batch, and the samples that were left out of it: id and reason.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -62,6 +80,9 @@ pub(super) struct Recipe {
     pub(super) cameras: Vec<String>,
     ticks: usize,
     image_size: Option<(u32, u32)>,
+    warp: Vec<String>,
+    rays: Option<[usize; 2]>,
+    loss_weight: Option<[usize; 2]>,
     with_bev: bool,
     skip_broken: bool,
 }
@@ -76,20 +97,28 @@ struct Wanted {
 impl Recipe {
     pub(super) fn new(data: &Dataset, rows: &[usize], config: &LoaderConfig) -> Result<Recipe> {
         let known = cameras(data, rows)?;
-        let cameras = match &config.cameras {
-            None => known.into_iter().collect(),
-            Some(wanted) => {
-                if let Some(name) = wanted.iter().find(|name| !known.contains(*name)) {
-                    let unknown = ErrorKind::Unknown { what: "camera", name: name.clone() }.in_file(data.dir());
-                    return Err(
-                        unknown.with_hint(format!("cameras: {}", known.into_iter().collect::<Vec<_>>().join(", ")))
-                    );
-                }
-                wanted.clone()
+        let checked = |wanted: &[String]| match wanted.iter().find(|name| !known.contains(*name)) {
+            Some(name) => {
+                let unknown = ErrorKind::Unknown { what: "camera", name: name.clone() }.in_file(data.dir());
+                let there: Vec<&str> = known.iter().map(String::as_str).collect();
+                Err(unknown.with_hint(format!("cameras: {}", there.join(", "))))
             }
+            None => Ok(wanted.to_vec()),
+        };
+        let cameras = match &config.cameras {
+            None => known.iter().cloned().collect(),
+            Some(wanted) => checked(wanted)?,
+        };
+        let warp = match &config.warp {
+            Channels::None => Vec::new(),
+            Channels::All => cameras.clone(),
+            Channels::These(wanted) => checked(wanted)?,
         };
         // What all batches need is read now, once, rather than by each thread that finds it missing.
         data.frames()?;
+        if !warp.is_empty() {
+            data.references("")?;
+        }
         if config.with_bev {
             data.map_index()?;
             data.poses()?;
@@ -102,6 +131,9 @@ impl Recipe {
             cameras,
             ticks,
             image_size: config.image_size,
+            warp,
+            rays: config.rays,
+            loss_weight: config.loss_weight,
             with_bev: config.with_bev,
             skip_broken: config.skip_broken,
         })
@@ -144,7 +176,34 @@ impl Recipe {
         let cameras =
             self.cameras.iter().map(|channel| self.camera(data, samples, channel)).collect::<Result<_, _>>()?;
         let bev = self.with_bev.then(|| rasters(data, samples)).transpose()?;
-        Ok(Batch { samples: samples.to_vec(), ticks: self.ticks, poses, actions, cameras, bev })
+        let warps = self.warp.iter().map(|channel| self.warps(data, samples, channel)).collect::<Result<_, _>>()?;
+        let shape = (samples.len(), self.ticks);
+        let of_cameras =
+            |grid: Option<[usize; 2]>| grid.into_iter().flat_map(|grid| self.cameras.iter().map(move |c| (c, grid)));
+        let rays = of_cameras(self.rays)
+            .map(|(channel, grid)| {
+                let made = per_sample(samples, |sample| data.rays(sample, channel, grid))?;
+                let mut all = Array5::zeros((shape.0, shape.1, 6, grid[0], grid[1]));
+                for (b, own) in made.into_iter().enumerate() {
+                    if let Some(own) = own {
+                        all.slice_mut(s![b, ..own.dim().0, .., .., ..]).assign(&own);
+                    }
+                }
+                Ok((channel.clone(), all))
+            })
+            .collect::<Result<_, _>>()?;
+        let loss_weights = of_cameras(self.loss_weight)
+            .map(|(channel, grid)| {
+                let made = per_sample(samples, |sample| data.loss_weight(sample, channel, grid))?;
+                let mut all = Array4::zeros((shape.0, shape.1, grid[0], grid[1]));
+                for (b, own) in made.into_iter().enumerate() {
+                    all.slice_mut(s![b, ..own.dim().0, .., ..]).assign(&own);
+                }
+                Ok((channel.clone(), all))
+            })
+            .collect::<Result<_, _>>()?;
+        let samples = samples.to_vec();
+        Ok(Batch { samples, ticks: self.ticks, poses, actions, cameras, warps, rays, loss_weights, bev })
     }
 
     fn camera(
@@ -203,6 +262,47 @@ impl Recipe {
         }
         Ok(CameraBatch { channel: channel.to_string(), height, width, pixels, present, intrinsics })
     }
+
+    /// A sample without a reference, or with one of unknown depth, has holes alone.
+    fn warps(
+        &self,
+        data: &Dataset,
+        samples: &[SampleRow],
+        channel: &str,
+    ) -> std::result::Result<WarpBatch, (usize, Error)> {
+        let size = self.image_size.map(|(height, width)| [width, height]);
+        let made = per_sample(samples, |sample| match data.warp(sample, channel, size) {
+            Err(e) if matches!(e.kind(), ErrorKind::Unsupported(_)) => Ok(None),
+            warp => warp,
+        })?;
+        let known = made.iter().flatten().next().map(|warp| (warp.seen.dim().1, warp.seen.dim().2));
+        let (height, width) = match (self.image_size, known) {
+            (Some((height, width)), _) => (height as usize, width as usize),
+            (None, known) => known.unwrap_or((0, 0)),
+        };
+        let mut pixels = Array5::zeros((samples.len(), self.ticks, height, width, 3));
+        let mut seen = Array4::zeros((samples.len(), self.ticks, height, width));
+        for (b, warp) in made.into_iter().enumerate() {
+            let Some(warp) = warp else { continue };
+            let (ticks, h, w) = warp.seen.dim();
+            if (h, w) != (height, width) {
+                let reason = format!("warps are {w}x{h} and {width}x{height}: pass `image_size`");
+                return Err((b, ErrorKind::Config(reason).bare()));
+            }
+            pixels.slice_mut(s![b, ..ticks, .., .., ..]).assign(&warp.rgb);
+            seen.slice_mut(s![b, ..ticks, .., ..]).assign(&warp.seen);
+        }
+        Ok(WarpBatch { channel: channel.to_string(), pixels, seen })
+    }
+}
+
+/// Something of every sample, or the first sample that refuses it and why.
+fn per_sample<T: Send>(
+    samples: &[SampleRow],
+    make: impl Fn(&SampleRow) -> Result<T> + Sync + Send,
+) -> std::result::Result<Vec<T>, (usize, Error)> {
+    let made: Vec<Result<T>> = samples.par_iter().map(make).collect();
+    made.into_iter().enumerate().map(|(b, one)| one.map_err(|e| (b, e))).collect()
 }
 
 /// The rasters of samples, shape (B, C, H, W), or the first sample that has none and why.

@@ -17,9 +17,12 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Result};
 
-pub use batch::{Batch, CameraBatch};
+pub use batch::{Batch, CameraBatch, WarpBatch};
 use batch::{Made, Recipe};
 use order::{fingerprint, order};
+
+/// Cells a side that a grid may have.
+const MOST_CELLS: usize = 1 << 14;
 
 /// How batches are made.
 #[derive(Debug, Clone)]
@@ -42,8 +45,26 @@ pub struct LoaderConfig {
     pub drop_last: bool,
     /// Whether to draw bird's-eye rasters.
     pub with_bev: bool,
+    /// Camera channels whose references are warped into their pictures.
+    pub warp: Channels,
+    /// Rows and columns of ray maps; none without it.
+    pub rays: Option<[usize; 2]>,
+    /// Rows and columns of loss weights; none without it.
+    pub loss_weight: Option<[usize; 2]>,
     /// Whether to leave out samples that cannot be read, and count them, instead of failing.
     pub skip_broken: bool,
+}
+
+/// Some of the camera channels of a loader.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Channels {
+    /// None.
+    #[default]
+    None,
+    /// All that the loader has.
+    All,
+    /// These, also where the loader does not decode them.
+    These(Vec<String>),
 }
 
 /// Where a loader stands: the same for all ranks after the same number of steps.
@@ -98,6 +119,10 @@ impl Loader {
         }
         if config.rank >= config.world_size {
             return wrong("`rank` is from 0 to `world_size` - 1");
+        }
+        let sides = config.rays.iter().chain(&config.loss_weight).flatten();
+        if sides.into_iter().any(|side| !(1..=MOST_CELLS).contains(side)) {
+            return wrong("grids of `rays` and `loss_weight` have 1 to 16384 rows and columns");
         }
         let recipe = Arc::new(Recipe::new(&data, &rows, &config)?);
         let (epoch, position) = (0, 0);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use numpy::PyArray2;
+use numpy::{IntoPyArray, PyArray2};
 use polars::prelude::IdxCa;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
@@ -16,10 +16,12 @@ use super::recording::Recording;
 use super::sample::Sample;
 use super::table::Table;
 use super::values::{json_to_python, matrix};
+use crate::coord::{Geodetic, Pose};
 use crate::dataset;
 use crate::dataset::manifest::MANIFEST;
+use crate::dataset::walk::{Gaze, WalkOptions};
 use crate::error::{ErrorKind, Result};
-use crate::loader::LoaderConfig;
+use crate::loader::{Channels, LoaderConfig};
 use crate::record::{LAYERS, MapLayer};
 
 /// What a pickle keeps: the function that makes the view again, and its arguments.
@@ -287,6 +289,13 @@ impl Dataset {
     ///     is smaller, and a rank may have one batch less than another.
     /// with_bev
     ///     Draw a bird's-eye raster for each sample.
+    /// warp
+    ///     Warp the geometric references into the pictures, as `Sample.warp` does, at the size of the pictures here:
+    ///     ``True`` for all cameras of the loader, or a list of channels, also of those that it does not decode.
+    /// rays
+    ///     (h, w) of a grid: ray maps of the loader's cameras, as `Sample.rays` makes them.
+    /// loss_weight
+    ///     (h, w) of a grid: what of each cell is to be learned from, as `Sample.loss_weight` finds it.
     /// on_error
     ///     ``"raise"`` where a sample cannot be read, or ``"skip"``: its batch is smaller, and `Loader.skipped` has it. A
     ///     rank all of whose batch is skipped goes on with its next one, a step ahead of the others: repair such data first.
@@ -301,7 +310,7 @@ impl Dataset {
     ///     Where an argument asks for something impossible.
     /// UnknownNameError
     ///     Where a camera is none of these samples'.
-    #[pyo3(signature = (batch_size, *, image_size=None, seed=0, rank=0, world_size=1, cameras=None, shuffle=true, drop_last=false, with_bev=true, on_error="raise"))]
+    #[pyo3(signature = (batch_size, *, image_size=None, seed=0, rank=0, world_size=1, cameras=None, shuffle=true, drop_last=false, with_bev=true, warp=None, rays=None, loss_weight=None, on_error="raise"))]
     #[allow(clippy::too_many_arguments)] // they are Python's keywords
     fn loader(
         &self,
@@ -315,8 +324,20 @@ impl Dataset {
         shuffle: bool,
         drop_last: bool,
         with_bev: bool,
+        warp: Option<Bound<'_, PyAny>>,
+        rays: Option<[usize; 2]>,
+        loss_weight: Option<[usize; 2]>,
         on_error: &str,
     ) -> PyResult<Loader> {
+        let warp = match warp {
+            None => Channels::None,
+            Some(value) => match (value.extract::<bool>(), value.extract::<Vec<String>>()) {
+                (Ok(true), _) => Channels::All,
+                (Ok(false), _) => Channels::None,
+                (_, Ok(channels)) => Channels::These(channels),
+                _ => return Err(argument("`warp` is True, False or a list of channels".to_string()).into()),
+            },
+        };
         let skip_broken = match on_error {
             "raise" => false,
             "skip" => true,
@@ -332,9 +353,110 @@ impl Dataset {
             shuffle,
             drop_last,
             with_bev,
+            warp,
+            rays,
+            loss_weight,
             skip_broken,
         };
         Ok(py.detach(|| Loader::new(Arc::clone(&self.data), Arc::clone(&self.rows), config))?)
+    }
+
+    /// Return the street view of the data set as a network: places with their stacks of dates, and links along the roads.
+    ///
+    /// Panoramas (where there are none, all pictures) less than 4 m apart are one place. Places on roads are linked to
+    /// those that come next along them within 30 m, over junctions too; others to those before and after them in their
+    /// recording.
+    ///
+    /// Parameters
+    /// ----------
+    /// channels
+    ///     Camera channels; all without it.
+    ///
+    /// Returns
+    /// -------
+    /// A dict of ``places`` and ``links``. A place has a ``stack`` of pictures, the newest first: ``frame_id``,
+    /// ``recording_id``, ``t_ns``, ``lon``, ``lat``, ``heading_deg``, ``heading_sigma_deg``, and ``also``: frames of the same
+    /// bytes. A link has ``from`` and ``to`` (indices of places), ``heading_deg`` and ``length_m``.
+    ///
+    /// Raises
+    /// ------
+    /// DamagedError
+    ///     Where a table or the map cannot be read.
+    #[pyo3(signature = (channels=None))]
+    fn network<'py>(&self, py: Python<'py>, channels: Option<Vec<String>>) -> PyResult<Bound<'py, PyAny>> {
+        let network = py.detach(|| self.data.network(channels.as_deref()))?;
+        json_to_python(py, &network)
+    }
+
+    /// Walk along the panoramas of a recording with a camera: perspective views cut from them.
+    ///
+    /// Views are level, whatever the tilt of the panoramas; one at a place is tilted to have it in its middle row.
+    ///
+    /// Parameters
+    /// ----------
+    /// recording_id
+    ///     Whose panoramas.
+    /// channel
+    ///     The panorama channel; the first one without it.
+    /// look
+    ///     ``"follow"`` the way; degrees, left positive, to follow it turned; ``(longitude, latitude)`` to look at a place,
+    ///     with a height in metres as a third; or ``{"start_deg": heading, "step_deg": left}`` to pan with every picture.
+    /// size
+    ///     Height and width of the pictures; 480 x 640 without it.
+    /// fov_deg
+    ///     Horizontal field of view.
+    /// nadir_deg
+    ///     Mask what lies within so many degrees of straight down: the car, the mount.
+    /// between_m
+    ///     Metres along the recording to begin and to end at.
+    /// out_and_back
+    ///     Turn at the end and come back over the same places, looking as on the way out: 2 N - 1 pictures, of which the
+    ///     last is the first.
+    ///
+    /// Returns
+    /// -------
+    /// A dict: ``rgb``, shape (N, H, W, 3), uint8; ``ignored``, shape (N, H, W), uint8: 255 at the nadir and where the
+    /// panorama's mask says not to learn; ``poses``, shape (N, 7): x y z qw qx qy qz of ``world_se3_camera`` (right, down,
+    /// forward) in the recording's frame; ``intrinsics``: fx, fy, cx, cy; ``frame_ids`` of the panoramas.
+    ///
+    /// Raises
+    /// ------
+    /// UnknownNameError
+    ///     Where the recording has no such panoramas.
+    /// ConfigError
+    ///     Where the options are no camera, or ask for too many pictures.
+    #[pyo3(signature = (recording_id, *, channel=None, look=None, size=None, fov_deg=90.0, nadir_deg=0.0, between_m=None, out_and_back=false))]
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
+    fn panowalk<'py>(
+        &self,
+        py: Python<'py>,
+        recording_id: &str,
+        channel: Option<String>,
+        look: Option<Bound<'py, PyAny>>,
+        size: Option<(u32, u32)>,
+        fov_deg: f64,
+        nadir_deg: f64,
+        between_m: Option<[f64; 2]>,
+        out_and_back: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let options = WalkOptions {
+            channel,
+            gaze: gaze(look.as_ref())?,
+            size: size.map_or([640, 480], |(height, width)| [width, height]),
+            fov_deg,
+            nadir_deg,
+            between_m: between_m.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]),
+            out_and_back,
+        };
+        let walk = py.detach(|| self.data.panowalk(recording_id, &options))?;
+        let poses: Vec<[f64; 7]> = walk.poses.iter().map(numbers).collect();
+        let dict = PyDict::new(py);
+        dict.set_item("rgb", walk.rgb.into_pyarray(py))?;
+        dict.set_item("ignored", walk.ignored.into_pyarray(py))?;
+        dict.set_item("poses", matrix(py, &poses)?)?;
+        dict.set_item("intrinsics", walk.camera.intrinsics().intrinsics.clone())?;
+        dict.set_item("frame_ids", walk.panoramas.into_iter().map(|f| f.frame_id).collect::<Vec<_>>())?;
+        Ok(dict)
     }
 
     /// Return a layer of the map that samples were made with.
@@ -361,6 +483,35 @@ impl Dataset {
         let layer = MapLayer::from_name(layer).ok_or_else(unknown)?;
         Ok(Table::new(py.detach(|| self.data.map_table(layer))?))
     }
+}
+
+/// Where a walk looks, as Python says it.
+fn gaze(look: Option<&Bound<'_, PyAny>>) -> PyResult<Gaze> {
+    let wrong = || {
+        argument("`look` is \"follow\", degrees, (longitude, latitude[, height]) or {start_deg, step_deg}".to_string())
+    };
+    let Some(look) = look else { return Ok(Gaze::Follow { offset_deg: 0.0 }) };
+    if let Ok(text) = look.extract::<String>() {
+        return if text == "follow" { Ok(Gaze::Follow { offset_deg: 0.0 }) } else { Err(wrong().into()) };
+    }
+    if let Ok(offset_deg) = look.extract::<f64>() {
+        return Ok(Gaze::Follow { offset_deg });
+    }
+    if let Ok(dict) = look.cast::<PyDict>() {
+        let number = |key: &str| dict.get_item(key)?.ok_or_else(wrong)?.extract::<f64>();
+        return Ok(Gaze::Pan { start_deg: number("start_deg")?, step_deg: number("step_deg")? });
+    }
+    match look.extract::<Vec<f64>>().as_deref() {
+        Ok(&[lon, lat]) => Ok(Gaze::LookAt { place: Geodetic::new(lon, lat, f64::NAN) }),
+        Ok(&[lon, lat, height]) => Ok(Gaze::LookAt { place: Geodetic::new(lon, lat, height) }),
+        _ => Err(wrong().into()),
+    }
+}
+
+/// x y z qw qx qy qz.
+fn numbers(pose: &Pose) -> [f64; 7] {
+    let (t, q) = (pose.translation, pose.wxyz());
+    [t.x, t.y, t.z, q[0], q[1], q[2], q[3]]
 }
 
 /// Goes through the samples of a data set.

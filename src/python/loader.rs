@@ -29,6 +29,14 @@ use crate::loader::{self, Batch, LoaderConfig, LoaderState};
 ///     As of `Sample`, shapes (B, T, 7) and (B, T, 4), float32; NaN beyond a sample's own ticks.
 /// ``ticks``
 ///     How many ticks each sample has, shape (B,), int64.
+/// ``warp``, ``warp_mask``
+///     By channel, as of `Sample.warp`: the geometric reference warped into the pictures, shape (B, T, H, W, 3), uint8,
+///     and 255 where it saw what is there, shape (B, T, H, W), uint8; 0 for samples without a reference that has depth.
+///     Absent where they were not asked for.
+/// ``rays``
+///     By channel, as of `Sample.rays`: shape (B, T, 6, h, w), float32; absent where they were not asked for.
+/// ``loss_weight``
+///     By channel, as of `Sample.loss_weight`: shape (B, T, h, w), float32; absent where they were not asked for.
 /// ``bev``
 ///     Bird's-eye rasters as of `Sample.bev`, shape (B, C, H, W), uint8; absent where they were not asked for.
 /// ``sample_id``, ``captions``
@@ -144,6 +152,29 @@ fn arrays(py: Python<'_>, batch: Batch) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("actions", PyArray1::from_vec(py, batch.actions).reshape([size, ticks, 4])?)?;
     dict.set_item("ticks", PyArray1::from_vec(py, own_ticks))?;
     dict.set_item("captions", captions)?;
+    if !batch.warps.is_empty() {
+        let (warp, seen) = (PyDict::new(py), PyDict::new(py));
+        for one in batch.warps {
+            warp.set_item(&one.channel, one.pixels.into_pyarray(py))?;
+            seen.set_item(&one.channel, one.seen.into_pyarray(py))?;
+        }
+        dict.set_item("warp", warp)?;
+        dict.set_item("warp_mask", seen)?;
+    }
+    if !batch.rays.is_empty() {
+        let rays = PyDict::new(py);
+        for (channel, maps) in batch.rays {
+            rays.set_item(channel, maps.into_pyarray(py))?;
+        }
+        dict.set_item("rays", rays)?;
+    }
+    if !batch.loss_weights.is_empty() {
+        let weights = PyDict::new(py);
+        for (channel, weight) in batch.loss_weights {
+            weights.set_item(channel, weight.into_pyarray(py))?;
+        }
+        dict.set_item("loss_weight", weights)?;
+    }
     if let Some(bev) = batch.bev {
         dict.set_item("bev", bev.into_pyarray(py))?;
     }

@@ -248,6 +248,37 @@ impl Sample {
         Ok(py.detach(|| self.data.rays(&self.row, channel, grid))?.map(|rays| rays.into_pyarray(py)))
     }
 
+    /// Find how much of each cell of a grid is to be learned from, at each tick.
+    ///
+    /// Left out is what the masks of the source say (moving things, watermarks), and what the config's
+    /// ``[recording.ignore]`` says of the camera (the ego's hood, the car below a panorama).
+    ///
+    /// Parameters
+    /// ----------
+    /// channel
+    ///     The camera.
+    /// grid
+    ///     Rows and columns of cells that the picture is divided into, e.g. those of a latent.
+    ///
+    /// Returns
+    /// -------
+    /// The share of each cell that is not left out, 0 to 1, shape (T, h, w), float32; 0 at ticks without a picture.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     For a grid of no cells or too many.
+    /// DamagedError
+    ///     Where a table or a mask cannot be read.
+    fn loss_weight<'py>(
+        &self,
+        py: Python<'py>,
+        channel: &str,
+        grid: [usize; 2],
+    ) -> PyResult<Bound<'py, PyArray3<f32>>> {
+        Ok(py.detach(|| self.data.loss_weight(&self.row, channel, grid))?.into_pyarray(py))
+    }
+
     /// Layers of `bev`, in the order of its channels.
     #[getter]
     fn bev_layers(&self) -> PyResult<Vec<String>> {

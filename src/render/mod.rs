@@ -3,6 +3,7 @@
 mod bev;
 mod compensate;
 mod config;
+mod ignore;
 pub mod imagery;
 mod lanes;
 mod lidar_depth;
@@ -18,6 +19,7 @@ mod view;
 pub use bev::{BevGrid, bev};
 pub use compensate::compensate;
 pub use config::BevConfig;
+pub use ignore::{IgnoreConfig, loss_weight};
 pub use imagery::Imagery;
 pub use lidar_depth::lidar_depth;
 pub use map_index::{MapIndex, Nearest};

@@ -365,3 +365,40 @@ def test_damage_is_named_and_nothing_crashes(built: Path, tmp_path: Path) -> Non
     (copy / "manifest.json").write_text("{}")
     with pytest.raises(wl.DamagedError):
         wl.open(copy)
+
+
+def test_a_network_has_places_with_stacks_and_links_both_ways(ds: wl.Dataset) -> None:
+    network = ds.network()
+    places, links = network["places"], network["links"]
+    assert places
+    for place in places:
+        times = [shot["t_ns"] for shot in place["stack"] if shot["t_ns"] is not None]
+        assert times == sorted(times, reverse=True)
+        assert all(0 <= shot["heading_deg"] < 360 for shot in place["stack"])
+    pairs = {(link["from"], link["to"]) for link in links}
+    assert pairs == {(b, a) for a, b in pairs}
+    assert all(a != b and link["length_m"] <= 30 for (a, b), link in zip(sorted(pairs), links, strict=True))
+
+
+def test_a_walk_out_and_back_ends_where_it_began(ds: wl.Dataset) -> None:
+    if not any(place["stack"][0]["frame_id"].startswith("2026-04-04-south/pano") for place in ds.network()["places"]):
+        pytest.skip("there is no survey of panoramas")
+    options: dict[str, Any] = {"size": (60, 80), "between_m": (0, 60), "nadir_deg": 25.0}
+    there = ds.panowalk("2026-04-04-south", **options)
+    back = ds.panowalk("2026-04-04-south", out_and_back=True, **options)
+    n = len(there["rgb"])
+    assert there["rgb"].shape == (n, 60, 80, 3)
+    assert len(back["rgb"]) == 2 * n - 1
+    np.testing.assert_array_equal(back["rgb"][0], back["rgb"][-1])
+    np.testing.assert_array_equal(back["poses"][0], back["poses"][-1])
+    np.testing.assert_array_equal(back["rgb"][:n], there["rgb"])
+    assert back["frame_ids"] == there["frame_ids"] + there["frame_ids"][-2::-1]
+    assert len(there["intrinsics"]) == 4
+    pan = ds.panowalk("2026-04-04-south", look={"start_deg": 0.0, "step_deg": 30.0}, **options)
+    assert (pan["rgb"][1:] != there["rgb"][1:]).any()
+    place = ds.query(limit=1)[0]
+    ds.panowalk("2026-04-04-south", look=(place.lon, place.lat), **options)
+    with pytest.raises(wl.ConfigError):
+        ds.panowalk("2026-04-04-south", fov_deg=200.0)
+    with pytest.raises(wl.UnknownNameError):
+        ds.panowalk("drive-1", channel="front")

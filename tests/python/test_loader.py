@@ -60,6 +60,42 @@ def test_a_batch_has_the_raster_of_each_sample(ds: wl.Dataset) -> None:
     assert "bev" not in next(ds.loader(3, **BARE))
 
 
+def test_a_batch_has_the_warps_rays_and_weights_of_each_sample(ds: wl.Dataset) -> None:
+    grounded = [s.id for s in ds if any(r.role == "geometric" and r.overlap_source == "depth" for r in s.references)]
+    if not grounded:
+        pytest.skip("no sample has a reference with depth")
+    listed = ", ".join(f"'{i}'" for i in grounded[:2])
+    view = ds.query(where=f"sample_id in ({listed})")
+    options: dict[str, Any] = {"image_size": SIZE, "with_bev": False, "shuffle": False}
+    loader = view.loader(2, warp=True, rays=(3, 5), loss_weight=(4, 6), **options)
+    batch, again = next(loader), next(view.loader(2, warp=True, rays=(3, 5), loss_weight=(4, 6), **options))
+    for b, channel in itertools.product(range(len(batch["sample_id"])), loader.cameras):
+        sample = view[batch["sample_id"][b]]
+        ticks = len(sample.poses)
+        warp = sample.warp(channel, SIZE)
+        ours, seen = batch["warp"][channel][b], batch["warp_mask"][channel][b]
+        assert (ours.dtype, ours.shape[1:]) == (np.uint8, (*SIZE, 3))
+        if warp is None:
+            assert not ours.any() and not seen.any()
+        else:
+            np.testing.assert_array_equal(ours[:ticks], warp[0])
+            np.testing.assert_array_equal(seen[:ticks], warp[1])
+        rays = sample.rays(channel, (3, 5))
+        assert rays is not None
+        np.testing.assert_array_equal(batch["rays"][channel][b, :ticks], rays)
+        np.testing.assert_array_equal(batch["loss_weight"][channel][b, :ticks], sample.loss_weight(channel, (4, 6)))
+    for name in ("warp", "warp_mask", "rays", "loss_weight"):
+        for channel in loader.cameras:
+            np.testing.assert_array_equal(batch[name][channel], again[name][channel])
+    only = next(view.loader(1, warp=["front"], cameras=[], image_size=SIZE, with_bev=False))
+    assert list(only["warp"]) == ["front"]
+    assert "rays" not in only
+    with pytest.raises(wl.UnknownNameError):
+        view.loader(1, warp=["nowhere"])
+    with pytest.raises(wl.ConfigError):
+        view.loader(1, rays=(0, 3))
+
+
 def test_pictures_are_resized_as_pillow_does(pictured: wl.Dataset) -> None:
     image = pytest.importorskip("PIL.Image")
     loader = pictured.loader(2, image_size=SIZE, with_bev=False, shuffle=False)
