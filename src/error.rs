@@ -288,7 +288,9 @@ impl Quarantine {
     /// The same with `root` written as `label`, so that reports do not tell where on a machine a source lay.
     pub fn relabelled(self, root: &Path, label: &str) -> Quarantine {
         let root = root.display().to_string();
-        let rename = |text: &str| match text.strip_prefix(&root) {
+        // A longer name that begins with it is another.
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with(['/', '\\', ',', ' ', ':']);
+        let rename = |text: &str| match text.strip_prefix(&root).filter(|rest| ends(rest)) {
             Some(rest) => format!("{label}{rest}"),
             None => text.to_string(),
         };

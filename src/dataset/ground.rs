@@ -213,7 +213,7 @@ impl Dataset {
         let geometric = |r: &super::rows::ReferenceRow| r.role == "geometric" && r.channel.as_deref() == Some(channel);
         let Some(reference) = references.into_iter().find(geometric) else { return Ok(None) };
         let picture = self.frame(&reference.frame_id)?;
-        let cannot = |what: &str| ErrorKind::Unsupported(format!("warping `{}`: {what}", picture.frame_id)).bare();
+        let cannot = |what: &str| ErrorKind::Unsupported(format!("a warp of `{}` ({what})", picture.frame_id)).bare();
         let Some(source) = self.posed(&picture)? else { return Err(cannot("it has no calibration or no pose")) };
         let Some(PictureDepth { depth, mask, source: depth_source }) = self.picture_depth(&picture)? else {
             return Err(cannot("it has no depth, and its recording no LiDAR at its time"));

@@ -147,7 +147,15 @@ pub fn settle_headings(recording: &mut Recording, track: &Track, quarantine: &mu
             .collect();
         let sightings: Vec<Sighting> = placed.iter().map(|(_, s)| *s).collect();
         // Without any compass a camera looks ahead, as all do whose mount nobody knows.
-        if sightings.iter().all(|s| s.compass_deg.is_none()) {
+        let mut said = sightings.iter().filter_map(|s| s.compass_deg);
+        let Some(first) = said.next() else { continue };
+        // One that says the same to the last digit is none: cameras without a compass write 0.
+        if first == 0.0 && sightings.len() >= FEW && said.all(|c| c == first) {
+            for (i, _) in placed {
+                if let Some(tag) = &mut recording.frames[i].geotag {
+                    tag.heading_deg = None;
+                }
+            }
             continue;
         }
         for ((i, _), heading) in placed.into_iter().zip(headings(&sightings).each) {

@@ -15,7 +15,7 @@ use super::words::{signed, tick_offsets};
 use crate::coord::{Camera, CameraModelKind, Pose};
 use crate::dataset::rows::{FrameRow, ReferenceRow};
 use crate::dataset::{Dataset, Posed};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::render::panowalk::{Crop, pinhole};
 use crate::render::text::Weight;
 use crate::sample::SampleRow;
@@ -62,6 +62,8 @@ impl Warped {
         let rows = (u64::from(height) * u64::from(small) / u64::from(width.max(1))).max(1) as u32;
         let warp = match dataset.warp(sample, channel, Some([small, rows])) {
             Ok(warp) => warp?,
+            // A picture without depth is a reference all the same.
+            Err(error) if matches!(error.kind(), ErrorKind::Unsupported(_)) => return None,
             Err(error) => {
                 problems.push(error.to_string());
                 return None;
