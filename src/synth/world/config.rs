@@ -69,6 +69,7 @@ const REFERENCES: &str = r#"# For each window, pictures of the surveys that see 
 [sample.references]
 count = 3
 min_days = 30
+max_distance_m = 20.0
 "#;
 
 /// What lies in the world.
