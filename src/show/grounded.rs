@@ -14,7 +14,7 @@ use super::plan_view::PlanView;
 use super::words::{signed, tick_offsets};
 use crate::coord::{Camera, CameraModelKind, Pose};
 use crate::dataset::rows::{FrameRow, ReferenceRow};
-use crate::dataset::{Dataset, Posed};
+use crate::dataset::{Dataset, DepthSource, Posed};
 use crate::error::{ErrorKind, Result};
 use crate::render::panowalk::{Crop, pinhole};
 use crate::render::text::Weight;
@@ -83,14 +83,11 @@ impl Warped {
             });
             Some((drawn, f64::from(seen) / (rows * columns).max(1) as f64))
         };
-        let note = format!(
-            "{}, by its {} depth; hatched: it saw nothing there",
-            warp.frame_id,
-            match warp.depth.name() {
-                "file" => "own",
-                other => other,
-            }
-        );
+        let depth = match warp.depth {
+            DepthSource::File => "its own depth",
+            DepthSource::Lidar => "the depth of its LiDAR",
+        };
+        let note = format!("{}, by {depth}; hatched: it saw nothing there", warp.frame_id);
         Some(Warped { note, pictures: (0..ticks).map(picture).collect() })
     }
 }
