@@ -23,6 +23,9 @@ use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
 use crate::render::{Imagery, MapIndex, SourceRays};
 use crate::sample::{SampleConfig, SampleRow};
 
+/// What is found once for each camera, by recording and channel.
+type ByCamera<T> = Mutex<BTreeMap<(String, String), T>>;
+
 /// A data set: its manifest and samples in memory, the other tables read when first asked for, media mapped.
 ///
 /// Cheap to share between threads. Samples are counted from 0 over all files of `samples/` in the order of their
@@ -43,9 +46,9 @@ pub struct Dataset {
     shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
     tracks: Mutex<BTreeMap<String, Arc<Track>>>,
     /// Rays of cameras, by recording and channel.
-    pub(super) rays: Mutex<BTreeMap<(String, String), Arc<SourceRays>>>,
+    pub(super) rays: ByCamera<Arc<SourceRays>>,
     /// What the config says to leave out of pictures, by recording and channel.
-    pub(super) ignored: Mutex<BTreeMap<(String, String), Option<Arc<Array2<u8>>>>>,
+    pub(super) ignored: ByCamera<Option<Arc<Array2<u8>>>>,
     /// LiDAR sweeps by recording: times and rows of `frames`.
     pub(super) sweeps: Late<BTreeMap<String, Vec<(i64, usize)>>>,
 }

@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn a_standstill_takes_the_path_around_it_and_a_corner_is_turned() {
         let mut pictures = walk(9);
-        for i in 4..7 {
-            pictures[i].at = (0.3 * (i % 2) as f64, 15.0);
+        for (i, picture) in pictures[4..7].iter_mut().enumerate() {
+            picture.at = (0.3 * (i % 2) as f64, 15.0);
         }
         let found = headings(&pictures);
         assert!(found.each.iter().flatten().all(|h| turn(h.deg - 90.0).abs() < 12.0), "{found:?}");
