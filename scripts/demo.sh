@@ -8,6 +8,6 @@ worldloom="${CARGO_TARGET_DIR:-target}/release/worldloom"
 "$worldloom" validate out/town --deep
 "$worldloom" stats out/town
 "$worldloom" query out/town --near 127.1128,37.3935,150 --limit 5
-"$worldloom" show out/town 20 --out out/sample.png
+"$worldloom" show out/town 23 --out out/sample.png
 echo
 echo "Look at out/town/report.html, and at out/sample.png."
