@@ -2,7 +2,8 @@
 //! for world models in driving and robotics.
 //!
 //! The layers, each using only those above it (a test holds the direction): [`coord`] and [`time`]; [`record`];
-//! [`source`]; [`fuse`] and [`render`]; [`sample`] and [`privacy`]; [`dataset`]; [`loader`] and [`show`]; [`build`]; [`cli`].
+//! [`source`]; [`fuse`] and [`render`]; [`sample`] and [`privacy`]; [`dataset`]; [`loader`], [`export`]
+//! and [`show`]; [`build`]; [`cli`].
 //! `docs/architecture.md` walks an item through them.
 
 pub mod coord;
@@ -20,6 +21,7 @@ pub mod privacy;
 pub mod sample;
 
 pub mod dataset;
+pub mod export;
 pub mod loader;
 pub mod show;
 

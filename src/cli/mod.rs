@@ -8,6 +8,7 @@ mod completions;
 mod context;
 mod evaluate;
 mod explain;
+mod export;
 mod r#match;
 mod probe;
 mod query;
@@ -47,6 +48,7 @@ enum Command {
     Query(query::QueryArgs),
     Stats(stats::StatsArgs),
     Show(show::ShowArgs),
+    Export(export::ExportArgs),
     Validate(validate::ValidateArgs),
     Explain(explain::ExplainArgs),
     Evaluate(evaluate::EvaluateArgs),
@@ -94,6 +96,7 @@ fn run(ctx: &Context, command: Command, out: &mut dyn Write) -> Result<Outcome> 
         Command::Query(args) => query::run(ctx, &args, out),
         Command::Stats(args) => stats::run(ctx, &args, out),
         Command::Show(args) => show::run(ctx, &args, out),
+        Command::Export(args) => export::run(ctx, &args, out),
         Command::Validate(args) => validate::run(ctx, &args, out),
         Command::Explain(args) => explain::run(ctx, &args, out),
         Command::Evaluate(args) => evaluate::run(ctx, &args, out),

@@ -29,6 +29,19 @@ pub struct QueryArgs {
     /// The data set.
     #[arg(value_name = "DIR", value_hint = DirPath)]
     dir: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    /// How to answer (--json is short for json).
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Write into a file instead of stdout.
+    #[arg(long, value_name = "FILE", value_hint = FilePath)]
+    out: Option<PathBuf>,
+}
+
+/// Which samples: all that is asked for must hold.
+#[derive(Debug, clap::Args)]
+pub struct Selection {
     /// The path crosses this box, degrees.
     #[arg(long, value_name = "W,S,E,N", value_parser = query::parse_bbox, allow_hyphen_values = true)]
     bbox: Option<BBox>,
@@ -59,12 +72,6 @@ pub struct QueryArgs {
     /// At most so many, the first in the data set's order.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How to answer (--json is short for json).
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    /// Write into a file instead of stdout.
-    #[arg(long, value_name = "FILE", value_hint = FilePath)]
-    out: Option<PathBuf>,
 }
 
 const SPLITS: [&str; 5] = ["train", "val", "test", "buffer", "none"];
@@ -101,28 +108,7 @@ pub fn run(ctx: &Context, args: &QueryArgs, stdout: &mut dyn Write) -> Result<Ou
         return Err(ErrorKind::Config(what).bare().with_hint("pass `--out FILE`, or pipe it"));
     }
     let dataset = Dataset::open(&args.dir)?;
-    let filter = match &args.filter {
-        Some(text) => {
-            let filter = Filter::parse(text).and_then(|f| f.check(dataset.samples()).map(|()| f));
-            Some(filter.map_err(|e| pointing(text, &e))?)
-        }
-        None => None,
-    };
-    let along = match (&args.along, args.buffer) {
-        (Some(path), Some(buffer_m)) => Some(Along { lines: query::read_lines(path)?, buffer_m }),
-        _ => None,
-    };
-    let rows = dataset.query(&Query {
-        bbox: args.bbox,
-        near: args.near,
-        within: args.within.as_deref().map(query::read_polygons).transpose()?,
-        along,
-        h3: args.h3,
-        time: args.time,
-        filter,
-        split: args.split,
-        limit: args.limit,
-    })?;
+    let rows = args.selection.rows(&dataset)?;
     match &args.out {
         None => answer(&dataset, &rows, format, terminal_width(), &mut BufWriter::new(stdout))?,
         Some(path) => {
@@ -131,6 +117,38 @@ pub fn run(ctx: &Context, args: &QueryArgs, stdout: &mut dyn Write) -> Result<Ou
         }
     }
     Ok(Outcome::Done)
+}
+
+impl Selection {
+    /// The rows of `samples` that are asked for, in the data set's order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dataset::query`]; [`ErrorKind::Config`] for an expression that does not fit the columns.
+    pub fn rows(&self, dataset: &Dataset) -> Result<Vec<usize>> {
+        let filter = match &self.filter {
+            Some(text) => {
+                let filter = Filter::parse(text).and_then(|f| f.check(dataset.samples()).map(|()| f));
+                Some(filter.map_err(|e| pointing(text, &e))?)
+            }
+            None => None,
+        };
+        let along = match (&self.along, self.buffer) {
+            (Some(path), Some(buffer_m)) => Some(Along { lines: query::read_lines(path)?, buffer_m }),
+            _ => None,
+        };
+        dataset.query(&Query {
+            bbox: self.bbox,
+            near: self.near,
+            within: self.within.as_deref().map(query::read_polygons).transpose()?,
+            along,
+            h3: self.h3,
+            time: self.time,
+            filter,
+            split: self.split,
+            limit: self.limit,
+        })
+    }
 }
 
 /// The error with the expression below it, and a mark below the character that it is about.

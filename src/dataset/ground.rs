@@ -129,7 +129,7 @@ impl Dataset {
         let (Some(Posed { camera, world_se3_camera }), Some(t_ns)) = (self.posed(picture)?, picture.t_ns) else {
             return Ok(None);
         };
-        let sweeps = self.sweeps()?.get(&picture.recording_id).map_or(&[][..], Vec::as_slice);
+        let sweeps = self.sweep_rows(&picture.recording_id)?;
         let first = sweeps.partition_point(|(t, _)| *t < t_ns - SWEEPS_NS);
         let camera_se3_world = world_se3_camera.inverse();
         let mut points = Vec::new();
@@ -150,6 +150,15 @@ impl Dataset {
             return Ok(None);
         }
         Ok(Some(PictureDepth { depth: lidar_depth(&camera, points), mask, source: DepthSource::Lidar }))
+    }
+
+    /// The LiDAR sweeps of a recording: their times, ascending, and their rows of [`frames`](Dataset::frames).
+    ///
+    /// # Errors
+    ///
+    /// As [`frames`](Dataset::frames).
+    pub fn sweep_rows(&self, recording_id: &str) -> Result<&[(i64, usize)]> {
+        Ok(self.sweeps()?.get(recording_id).map_or(&[][..], Vec::as_slice))
     }
 
     /// LiDAR sweeps by recording: their times, ascending, and rows of `frames`.

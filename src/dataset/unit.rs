@@ -171,9 +171,18 @@ impl Staging {
     ///
     /// [`ErrorKind::Exists`] where a data set is there and may not be replaced; otherwise where the disk fails.
     pub fn commit(self, overwrite: bool) -> Result<()> {
+        self.commit_named("manifest.json", overwrite)
+    }
+
+    /// The same for a folder that is known by another file than `manifest.json`: an export.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Staging::commit).
+    pub fn commit_named(self, known_by: &str, overwrite: bool) -> Result<()> {
         let data = self.data();
         sync_folders(&data)?;
-        let manifest = hash_file(&data.join("manifest.json"))?;
+        let manifest = hash_file(&data.join(known_by))?;
         write_atomic(&self.root.join("committing"), manifest.as_bytes())?;
         if is_taken(&self.target) {
             if !overwrite {

@@ -70,6 +70,11 @@ impl Dataset {
         Dataset { data: Arc::clone(&self.data), rows: rows.into_iter().collect() }
     }
 
+    /// The whole data set, and the rows of its `samples` that this view holds.
+    pub(super) fn parts(&self) -> (Arc<dataset::Dataset>, Vec<usize>) {
+        (Arc::clone(&self.data), self.rows.to_vec())
+    }
+
     fn sample(&self, row: usize) -> Result<Sample> {
         Ok(Sample::new(Arc::clone(&self.data), self.data.sample(row)?))
     }

@@ -4,6 +4,7 @@ mod build;
 mod caption;
 mod dataset;
 mod error;
+mod export;
 mod frame;
 mod loader;
 mod map_line;
@@ -26,6 +27,8 @@ mod native {
     use super::caption::Caption;
     #[pymodule_export]
     use super::dataset::{Dataset, SampleIterator, open, reopen};
+    #[pymodule_export]
+    use super::export::export;
     #[pymodule_export]
     use super::frame::Frame;
     #[pymodule_export]

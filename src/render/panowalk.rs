@@ -92,7 +92,8 @@ pub fn pinhole(width: u32, height: u32, fov_deg: f64) -> Result<Camera, InvalidC
     })
 }
 
-/// How a camera's pixels lie in panoramas of one size, for one direction; made once, used for many pictures.
+/// How a camera's pixels lie in panoramas of one size (or in the pictures of another camera), for one direction; made
+/// once, used for many pictures.
 ///
 /// Sampling is bilinear at 1/32 of a pixel, across the seam at ±180° as anywhere, and ends at the poles' rows.
 #[derive(Debug, Clone)]
@@ -122,29 +123,54 @@ impl Crop {
     ///
     /// What lies within `nadir_deg` of straight down, in the panorama's own axes, is masked.
     pub fn new(panorama: [usize; 2], camera: &Camera, panorama_se3_view: &Pose, nadir_deg: f64) -> Crop {
-        let [width, height] = panorama;
-        let size = [camera.width() as usize, camera.height() as usize];
-        let down = libm::cos(nadir_deg.clamp(0.0, 180.0).to_radians());
         let whole = Camera::new(&CameraIntrinsics {
             model: CameraModelKind::Equirectangular,
-            width: width as u32,
-            height: height as u32,
+            width: panorama[0] as u32,
+            height: panorama[1] as u32,
             intrinsics: vec![],
             distortion: vec![],
         });
+        Crop::place(panorama, whole.ok().as_ref(), camera, panorama_se3_view, nadir_deg)
+    }
+
+    /// A view `source_se3_view` (its translation does not count) with a camera, of the pictures of any camera: a lens
+    /// undistorted, a fisheye made a pinhole.
+    pub fn of_camera(source: &Camera, camera: &Camera, source_se3_view: &Pose) -> Crop {
+        let size = [source.width() as usize, source.height() as usize];
+        Crop::place(size, Some(source), camera, source_se3_view, 0.0)
+    }
+
+    fn place(
+        panorama: [usize; 2],
+        source: Option<&Camera>,
+        camera: &Camera,
+        source_se3_view: &Pose,
+        nadir_deg: f64,
+    ) -> Crop {
+        let [width, height] = panorama;
+        let size = [camera.width() as usize, camera.height() as usize];
+        let down = libm::cos(nadir_deg.clamp(0.0, 180.0).to_radians());
+        let wraps = source.is_some_and(|s| s.model() == CameraModelKind::Equirectangular);
         let nowhere = (Place { rows: [u32::MAX; 2], right: 0, x: 0, y: 0 }, 0);
         let place = |i: usize| {
             let (row, column) = (i / size[0], i % size[0]);
             let Some(ray) = camera.unproject(column as f64, row as f64) else { return nowhere };
-            let ray = panorama_se3_view.rotation * ray;
-            let Some((u, v)) = whole.as_ref().ok().and_then(|w| w.project(ray)) else { return nowhere };
-            let (u, v) = ((u * STEPS).round() as i64, ((v * STEPS).round() as i64).max(0));
+            let ray = source_se3_view.rotation * ray;
+            let seen = |s: &Camera| s.project(ray).filter(|at| wraps || s.contains(*at));
+            let Some((u, v)) = source.and_then(seen) else { return nowhere };
             let steps = STEPS as i64;
+            let (u, v) = ((u * STEPS).round() as i64, ((v * STEPS).round() as i64).max(0));
+            // Beside the centres of the outermost pixels there is nothing to mix with, except across the seam.
+            let u = if wraps { u } else { u.clamp(0, (width as i64 - 1) * steps) };
             let left = u.div_euclid(steps).rem_euclid(width as i64) as u32;
             let above = (v.div_euclid(steps) as usize).min(height - 1);
             let below = (above + 1).min(height - 1);
             let rows = [above, below].map(|row| (row * width) as u32 + left);
-            let right = if left as usize + 1 < width { 1 } else { 1 - width as i32 };
+            let right = match (left as usize + 1 < width, wraps) {
+                (true, _) => 1,
+                (false, true) => 1 - width as i32,
+                (false, false) => 0,
+            };
             let masked = nadir_deg > 0.0 && ray.y >= down * ray.norm();
             (Place { rows, right, x: u.rem_euclid(steps) as u8, y: v.rem_euclid(steps) as u8 }, u8::from(masked) * 255)
         };
