@@ -34,6 +34,7 @@ from worldloom._native import (
     Sheet,
     Table,
     __version__,
+    export,
     match,
     open,  # noqa: A004 (as gzip.open and others)
     probe,
@@ -65,6 +66,7 @@ __all__ = [
     "WorldloomError",
     "__version__",
     "build",
+    "export",
     "match",
     "open",
     "probe",

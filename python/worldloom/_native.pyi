@@ -101,6 +101,52 @@ def match(
         Where the map has no roads.
     """
 
+def export(
+    data: Dataset | str | PathLike[str],
+    *,
+    to: str,
+    out: str | PathLike[str],
+    cameras: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write samples as other tools read them.
+
+    The folder is made as a whole or not at all, and has a card (`CONVENTIONS.md`, `export.json`) that states every axis,
+    unit and order. What cannot be written, and what the tool's own reader would drop without a word, is left out and
+    counted; `docs/consumers.md` has what each tool reads.
+
+    Parameters
+    ----------
+    data
+        A data set, or a view of one, or the folder of one.
+    to
+        For whom: ``"refset"``, ``"cosmos"``, ``"vista"``, ``"nwm"``, ``"dust3r"``, ``"interp"``, ``"colmap"`` or
+        ``"nerfstudio"``.
+    out
+        The folder to be made.
+    cameras
+        Channels; without it all that are no panoramas, and all where there are no others.
+    size
+        (height, width) of pictures: cut to this aspect around their middle, then resized. As stored without.
+    overwrite
+        Replace an export that lies there.
+
+    Returns
+    -------
+    ``target``, ``out``, ``samples`` that were asked for, ``clips`` that were written (samples and cameras), ``files``,
+    ``bytes``, and counts by reason of what was ``left_out`` and of ``notes`` on what was changed.
+
+    Raises
+    ------
+    ConfigError
+        For another tool, or a folder that may not be made there.
+    ExistingFileError
+        Where something lies at `out`.
+    UnknownNameError
+        For a camera that no recording has.
+    """
+
 def build(
     config: str | PathLike[str],
     out: str | PathLike[str],

@@ -55,19 +55,20 @@ impl Sink for Nwm {
     }
 
     fn finish(&self, job: &Job<'_>, made: Vec<Made>) -> Result<Card> {
-        let mut drives: BTreeMap<(&str, String, String), (i64, BTreeMap<i64, Still>)> = BTreeMap::new();
+        // By split, recording and camera.
+        let mut drives: BTreeMap<(&str, String, String), Drive> = BTreeMap::new();
         for Made { split, stills, step_ns } in made {
             for still in stills {
                 let key = (split, still.frame.recording_id.clone(), still.frame.channel.clone());
                 let Some(t_ns) = still.frame.t_ns else { continue };
-                let drive = drives.entry(key).or_insert_with(|| (step_ns, BTreeMap::new()));
-                drive.1.insert(t_ns, still);
+                let drive = drives.entry(key).or_insert_with(|| Drive { step_ns, stills: BTreeMap::new() });
+                drive.stills.insert(t_ns, still);
             }
         }
         let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut train: Vec<Vec<OnGround>> = Vec::new();
-        for ((split, recording, channel), (step_ns, stills)) in drives {
-            for (i, part) in parts(stills, step_ns).into_iter().enumerate() {
+        for ((split, recording, channel), drive) in drives {
+            for (i, part) in drive.parts().into_iter().enumerate() {
                 if part.len() < CONTEXT + PREDICTED {
                     job.note(format!(
                         "trajectories of fewer than {} pictures: NWM's own config (context 4, 64 steps) takes nothing from them",
@@ -146,17 +147,25 @@ impl Nwm {
     }
 }
 
-/// The pictures of a drive, cut where they pause.
-fn parts(stills: BTreeMap<i64, Still>, step_ns: i64) -> Vec<Vec<Still>> {
-    let mut parts: Vec<Vec<Still>> = Vec::new();
-    let mut last = None;
-    for (t_ns, still) in stills {
-        let pause = last.is_none_or(|last: i64| (t_ns - last) as f64 > PAUSE_STEPS * step_ns as f64);
-        match parts.last_mut() {
-            Some(part) if !pause => part.push(still),
-            _ => parts.push(vec![still]),
+/// The pictures of one camera of a recording, by their times.
+struct Drive {
+    step_ns: i64,
+    stills: BTreeMap<i64, Still>,
+}
+
+impl Drive {
+    /// The pictures, cut where they pause.
+    fn parts(self) -> Vec<Vec<Still>> {
+        let mut parts: Vec<Vec<Still>> = Vec::new();
+        let mut last = None;
+        for (t_ns, still) in self.stills {
+            let pause = last.is_none_or(|last: i64| (t_ns - last) as f64 > PAUSE_STEPS * self.step_ns as f64);
+            match parts.last_mut() {
+                Some(part) if !pause => part.push(still),
+                _ => parts.push(vec![still]),
+            }
+            last = Some(t_ns);
         }
-        last = Some(t_ns);
+        parts
     }
-    parts
 }

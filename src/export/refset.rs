@@ -59,6 +59,15 @@ struct Reference {
     license: String,
 }
 
+/// What is written of a reference.
+struct Files {
+    entry: Reference,
+    /// `.npy`, where there is depth.
+    depth: Option<Vec<u8>>,
+    /// JPEG.
+    picture: Vec<u8>,
+}
+
 impl Sink for Refset {
     type Made = ();
 
@@ -78,7 +87,7 @@ impl Sink for Refset {
         let mut warped = None;
         for (i, reference) in references.iter().enumerate() {
             let file = format!("{i:02}");
-            let Some((entry, depth, picture)) = self.reference(job, shot, &clip, reference, &file)? else {
+            let Some(Files { entry, depth, picture }) = self.reference(job, shot, &clip, reference, &file)? else {
                 job.leave_out("references without calibration or pose", 1);
                 continue;
             };
@@ -140,7 +149,7 @@ impl Sink for Refset {
 }
 
 impl Refset {
-    /// A reference's entry, its depth as `.npy`, and its picture; `None` without calibration or pose.
+    /// What is written of a reference; `None` without calibration or pose.
     fn reference(
         &self,
         job: &Job<'_>,
@@ -148,7 +157,7 @@ impl Refset {
         clip: &Clip,
         reference: &ReferenceRow,
         file: &str,
-    ) -> Result<Option<(Reference, Option<Vec<u8>>, Vec<u8>)>> {
+    ) -> Result<Option<Files>> {
         let frame = job.dataset.frame(&reference.frame_id)?;
         let Some(posed) = job.dataset.posed(&frame)? else { return Ok(None) };
         let target_se3_reference = job.dataset.between(&shot.sample.recording_id, &frame.recording_id)?;
@@ -189,7 +198,7 @@ impl Refset {
             cut_from: (!still.view.is_whole()).then(|| posed.camera.model().name()),
             license: frame.license.clone(),
         };
-        Ok(Some((entry, depth, job.jpeg(&still)?)))
+        Ok(Some(Files { entry, depth, picture: job.jpeg(&still)? }))
     }
 
     /// The reference warped into every frame, and what of it was seen; `None` without depth.

@@ -1,4 +1,4 @@
-"""A recording made for tests: ten pictures a second of a turn, exact poses and depth, so that numbers can be checked."""
+"""A recording made for tests: ten pictures a second of a turn, with exact poses and depth."""
 
 import json
 from pathlib import Path

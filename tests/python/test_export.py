@@ -1,5 +1,6 @@
 """Exports, read back as their consumers read them."""
 
+import itertools
 import json
 import pickle
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from drives import FISHEYE, HEIGHT, K, WIDTH, write_config
+from drives import FISHEYE, HEIGHT, WIDTH, K, write_config
 from numpy.typing import NDArray
 from PIL import Image
 from readers import brown, fisheye, homogeneous, pinhole, psnr, video
@@ -312,7 +313,7 @@ def test_keyframes_are_ten_metres_apart_and_what_is_kept_are_they(exported: Any,
         places = arrays["world_se3_ego"][:, :3, 3]
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=-1))])
     assert [k["s_m"] for k in keys] == pytest.approx([along[k["frame"]] for k in keys])
-    assert all(10 <= b["s_m"] - a["s_m"] < 12 for a, b in zip(keys, keys[1:], strict=False))
+    assert all(10 <= b["s_m"] - a["s_m"] < 12 for a, b in itertools.pairwise(keys))
     keep, frozen, target = np.load(folder / "keep.npy"), video(folder / "frozen.mp4"), video(folder / "target.mp4")
     assert len(keep) == len(frozen) == 4 * len(keys)
     for shown, key in zip(frozen[keep], keys, strict=True):
