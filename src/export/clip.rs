@@ -54,13 +54,8 @@ impl Clip {
     }
 
     /// How many pictures.
-    pub fn len(&self) -> usize {
+    pub fn frames(&self) -> usize {
         self.stills.len()
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.stills.is_empty()
     }
 
     /// Width and height.
@@ -70,7 +65,7 @@ impl Clip {
 
     /// Seconds from the first picture to the end of the last.
     pub fn duration_s(&self) -> f64 {
-        self.len() as f64 / self.fps
+        self.frames() as f64 / self.fps
     }
 
     /// Where the camera was at each picture: `world_se3_camera`.
@@ -127,7 +122,7 @@ impl Clip {
         let c2w: Vec<_> = self.stills.iter().map(|s| camera_to_world(&s.world_se3_camera, Axes::OpenCv)).collect();
         let k = self.stills.iter().flat_map(|s| k_matrix(s.view.k()));
         let mut arrays = vec![
-            ("K", Array::f64(&[self.len(), 3, 3], k)),
+            ("K", Array::f64(&[self.frames(), 3, 3], k)),
             ("c2w", Array::matrices(&c2w)),
             ("size", Array::i64(&[2], self.size().map(i64::from))),
             ("origin", Array::f64(&[3], [origin.lon_deg, origin.lat_deg, origin.height_m])),

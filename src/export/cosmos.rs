@@ -60,10 +60,10 @@ impl Sink for Cosmos {
         if clip.duration_s() > LONGEST_S {
             return Err(Skip::because(format!("a video longer than {LONGEST_S} s, which its loader drops")));
         }
-        if clip.len() < USUAL_FRAMES {
+        if clip.frames() < USUAL_FRAMES {
             job.note(format!("clips of fewer than {USUAL_FRAMES} frames: pass num_video_frames=-1, or at most theirs"));
         }
-        if clip.len() % FRAMES_STEP != 1 {
+        if clip.frames() % FRAMES_STEP != 1 {
             job.note("clips that its loader shortens to 4 n + 1 frames");
         }
         if !RATES.iter().any(|rate| (rate - clip.fps).abs() < 0.01) {
@@ -87,12 +87,12 @@ impl Sink for Cosmos {
             "duration": clip.duration_s(),
             "width": width,
             "height": height,
-            "nb_frames": clip.len(),
+            "nb_frames": clip.frames(),
             "framerate": words::whole(clip.fps),
             "vision_path": format!("videos/{name}.mp4"),
             "t2w_windows": [{
                 "start_frame": 0,
-                "end_frame": clip.len() - 1,
+                "end_frame": clip.frames() - 1,
                 "temporal_interval": 1,
                 "caption_json": words::structured(shot, &clip),
                 "caption": dense,
@@ -154,7 +154,7 @@ fn spec(name: &str, domain: &str, mode: &str, clip: &Clip, prompt: &str) -> Valu
         "domain_name": domain,
         "view_point": "ego_view",
         "fps": clip.fps.round() as u64,
-        "action_chunk_size": clip.len() - 1,
+        "action_chunk_size": clip.frames() - 1,
         "image_size": if height <= 256 { 256 } else { 480 },
         "vision_path": format!("../videos/{name}.mp4"),
         "prompt": if domain == "av" { "You are an autonomous vehicle planning system." } else { prompt },

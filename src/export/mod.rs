@@ -175,7 +175,7 @@ pub fn export(
     staging.sweep(&BTreeMap::new())?;
     let job = Job::new(dataset, options, staging.data(), stop);
     let (clips, card) = match options.target {
-        Target::Refset => sink::run(&refset::Refset, &job, &options.rows, tell)?,
+        Target::Refset => sink::run(&refset::Refset::new(&job)?, &job, &options.rows, tell)?,
         Target::Cosmos => sink::run(&cosmos::Cosmos, &job, &options.rows, tell)?,
         Target::Vista => sink::run(&vista::Vista::new(&job)?, &job, &options.rows, tell)?,
         Target::Nwm => sink::run(&nwm::Nwm, &job, &options.rows, tell)?,

@@ -13,6 +13,7 @@ use super::axes::{Axes, camera_to_world};
 use super::clip::{Clip, action_conventions, k_matrix};
 use super::job::{Job, Still};
 use super::npz::{Array, to_npz};
+use super::route::Routes;
 use super::video::Video;
 use super::view::Wish;
 use super::{Card, Shot, Sink, Skip, words};
@@ -29,7 +30,16 @@ const VEHICLE_MPS: f64 = 4.0;
 const YAW_STEP_DEG: f64 = 5.0;
 
 /// Folders `SAMPLE-CAMERA/`.
-pub(super) struct Refset;
+pub(super) struct Refset<'a> {
+    routes: Routes<'a>,
+}
+
+impl<'a> Refset<'a> {
+    /// With the roads of the data set's map.
+    pub(super) fn new(job: &Job<'a>) -> Result<Refset<'a>> {
+        Ok(Refset { routes: Routes::new(job.dataset)? })
+    }
+}
 
 /// A reference as `refs.json` has it.
 #[derive(Debug, Serialize)]
@@ -68,7 +78,7 @@ struct Files {
     picture: Vec<u8>,
 }
 
-impl Sink for Refset {
+impl Sink for Refset<'_> {
     type Made = ();
 
     fn make(&self, job: &Job<'_>, shot: &Shot<'_>) -> Result<(), Skip> {
@@ -118,7 +128,9 @@ impl Sink for Refset {
             job.note("clips without warp.mp4: no geometric reference, or one without depth");
         }
         job.write_json(&format!("{folder}/sink.json"), &sink(&told, &clip))?;
-        job.write_json(&format!("{folder}/clip.json"), &about(job, shot, &clip, warp_of)?)?;
+        let mut about = about(job, shot, &clip, warp_of)?;
+        about["route_command"] = json!(self.routes.command(job.dataset, shot.sample)?.name());
+        job.write_json(&format!("{folder}/clip.json"), &about)?;
         Ok(())
     }
 
@@ -136,19 +148,20 @@ impl Sink for Refset {
         .file("…/sink.json", "the lookahead picture: ref, ahead_m, ahead_frames; null without")
         .file("…/caption.json", "caption_json (structured), caption (dense), and all texts of the sample")
         .file("…/actions.npz", "the trajectory as actions, see below")
-        .file("…/clip.json", "ids, split, fps, trajectory_kind, licences, what was done to the pictures")
+        .file("…/clip.json", "ids, split, fps, trajectory_kind, route_command, licences, what was done to the pictures")
         .convention("camera axes", "OpenCV: x right, y down, z forward")
         .convention("c2w", "camera to world, 4 × 4; the world is the target recording's ENU, also for references")
         .convention("pixels", "the centre of the top-left pixel is (0, 0)")
         .convention("K", "pixels, of the pictures as they lie here, after undistortion, cut and resize")
         .convention("overlap", "share of the target's frame that the reference sees; null at frames without a picture")
         .convention("warp_mask.mp4", "lossy: compare with 128")
+        .convention("route_command", "left, right, straight or unknown at the next junction, by the map, within 60 m of the anchor")
         .reader("no reader is published; references never are of the target's split's neighbours, nor of its day");
         Ok(action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds)))
     }
 }
 
-impl Refset {
+impl Refset<'_> {
     /// What is written of a reference; `None` without calibration or pose.
     fn reference(
         &self,
@@ -286,7 +299,7 @@ fn about(job: &Job<'_>, shot: &Shot<'_>, clip: &Clip, warp_of: Option<String>) -
         "recording_id": shot.sample.recording_id,
         "channel": shot.channel,
         "split": shot.sample.split.name(),
-        "frames": clip.len(),
+        "frames": clip.frames(),
         "fps": words::whole(clip.fps),
         "trajectory_kind": kind,
         "warped_ref": warp_of,

@@ -17,7 +17,7 @@ def video(path: Path) -> NDArray[np.uint8]:
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """Return the peak signal-to-noise ratio of pictures, decibels."""
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2)))
+    return float(10 * np.log10(255**2 / max(np.mean((a.astype(float) - b.astype(float)) ** 2), 1e-9)))
 
 
 def homogeneous(points: Array) -> Array:
@@ -41,7 +41,7 @@ def brown(x: Array, y: Array, k1: float, k2: float, p1: float, p2: float, k3: fl
 
 def fisheye(points: Array, k1: float, k2: float, k3: float, k4: float) -> Array:
     """Return distorted positions on the plane z = 1 of camera points (OpenCV's fisheye model)."""
-    r = np.hypot(points[:, 0], points[:, 1])
+    r = np.maximum(np.hypot(points[:, 0], points[:, 1]), 1e-12)
     theta = np.arctan2(r, points[:, 2])
     s = theta**2
     grown = theta * (1 + s * (k1 + s * (k2 + s * (k3 + s * k4))))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from drives import FISHEYE, HEIGHT, WIDTH, K, write_config
+from drives import FISHEYE, HEIGHT, START_NS, WIDTH, K, write_config
 from numpy.typing import NDArray
 from PIL import Image
 from readers import brown, fisheye, homogeneous, pinhole, psnr, video
@@ -281,7 +281,7 @@ def test_every_convention_of_actions_leads_back_to_the_poses(exported: Any, turn
 
         forward = ego[:, :2, 0]
         yaw = np.unwrap(np.arctan2(forward[:, 1], forward[:, 0]))
-        to_ego = Rotation.from_euler("z", -yaw[:-1]).apply(np.diff(ego[:, :3, 3], axis=0) * [1, 1, 0])
+        to_ego = Rotation.from_euler("z", -yaw[:-1, None]).apply(np.diff(ego[:, :3, 3], axis=0) * [1, 1, 0])
         framewise = np.concatenate([to_ego[:, :2], np.diff(yaw)[:, None]], -1)
         assert np.abs(a["xy_yaw_framewise"] - framewise).max() < 1e-9
         local = Rotation.from_euler("z", -yaw[0]).apply((ego[1:, :3, 3] - ego[0, :3, 3]) * [1, 1, 0])
@@ -289,7 +289,8 @@ def test_every_convention_of_actions_leads_back_to_the_poses(exported: Any, turn
         spacing = a["waypoint_spacing_m"][0]
         assert spacing == pytest.approx(np.linalg.norm(np.diff(ego[:, :2, 3], axis=0), axis=-1).mean())
         assert np.abs(a["waypoints"][:, :2] * spacing - local[:, :2]).max() < 1e-9
-        assert a["xy_yaw_framewise"][:20, 2].min() > 0, "the drive turns left first"
+        if sample.t0_ns == START_NS:
+            assert a["xy_yaw_framewise"][:20, 2].min() > 0, "the drive turns left first"
 
         dt = a["dt_s"]
         x, y, start_yaw, speed = a["unicycle_start"]
@@ -350,9 +351,9 @@ def test_vista_reads_clips(exported: Any, turn: wl.Dataset) -> None:
         assert clip["traj"][:2] == pytest.approx([0, 0]) and clip["cmd"] in (0, 1, 2, 3)
         for path in clip["frames"]:
             assert Image.open(out / path).size in {(160, 90), (160, 120)}
-    first = next(c for c in clips if f"front/{turn[0].frames['front'][0].id.rsplit('/', 1)[1]}.jpg" in c["frames"][0])
+    first = next(c for c in clips if c["frames"][0].endswith("front/000000.jpg"))
     traj = np.array(first["traj"]).reshape(5, 2)
-    pose = turn[0].poses
+    pose = next(s for s in turn if s.t0_ns == START_NS).poses
     # x right and y forward of the ego at the start, which has no LiDAR.
     want = np.stack([-pose[[0, 5, 10, 15, 20], 1], pose[[0, 5, 10, 15, 20], 0]], -1)
     assert np.abs(traj - want).max() < 0.05
@@ -361,9 +362,9 @@ def test_vista_reads_clips(exported: Any, turn: wl.Dataset) -> None:
     assert first["z"] > 5 and goal[0] < 0.5, "ahead, and to the left"
 
 
-def test_dust3r_reads_pairs(exported: Any, turn: wl.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
-    cv2 = pytest.importorskip("cv2")
+def test_dust3r_reads_pairs(exported: Any) -> None:
+    # DUSt3R itself reads them by OpenCV, whose wheels have no OpenEXR from version 5 on.
+    openexr = pytest.importorskip("OpenEXR")
     out, told = exported("dust3r")
     with np.load(out / "waymo_pairs.npz") as index:
         scenes, frames, pairs = index["scenes"], index["frames"], index["pairs"]
@@ -373,8 +374,9 @@ def test_dust3r_reads_pairs(exported: Any, turn: wl.Dataset, monkeypatch: pytest
         points = []
         for i in (first, second):
             path = str(out / "turn" / frames[i])
-            assert cv2.imread(path + ".jpg").shape == (90, 160, 3)
-            depth = cv2.imread(path + ".exr", cv2.IMREAD_ANYDEPTH)
+            assert Image.open(path + ".jpg").size == (160, 90)
+            depth = openexr.File(path + ".exr").channels()["Y"].pixels
+            assert depth.dtype == np.float32
             with np.load(path + ".npz") as camera:
                 k, pose = camera["intrinsics"].astype(float), camera["cam2world"].astype(float)
             assert depth.shape == (90, 160) and np.isfinite(depth).all() and set(np.unique(depth.round(4))) == {0, 8}

@@ -45,6 +45,7 @@ def test_a_clip_has_its_target_and_pictures_of_another_day(grounded: wl.Dataset,
             assert (np.diff(cameras["t_us"]) > 0).all()
         assert len(frames) == len(k) == len(c2w) == clip["frames"] == len(sample.poses)
         assert frames.shape[1:3] == (size[1], size[0]) and clip["trajectory_kind"] == "vehicle"
+        assert clip["route_command"] in ("left", "right", "straight", "unknown")
 
         references = json.loads((folder / "refs.json").read_text())
         rows = [r for r in sample.references if r.channel == clip["channel"]]
