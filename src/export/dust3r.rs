@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use exr::prelude::{Compression, Encoding, Image, Layer, LayerAttributes, SpecificChannels, Text, WritableImage};
 use ndarray::Array2;
-use rayon::prelude::*;
 
 use super::axes::{Axes, camera_to_world};
 use super::clip::k_matrix;
+use super::crew::each;
 use super::job::Job;
 use super::npz::{Array, to_npz};
 use super::scene::{self, Scene, SceneStill};
@@ -47,7 +47,8 @@ impl Sink for Dust3r {
     fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<Card> {
         let (mut scenes, mut frames, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
         for scene in scene::scenes(job, made, |_| false)? {
-            let seen: Vec<Seen> = scene.stills.par_iter().map(|s| write(job, &scene, s)).collect::<Result<_>>()?;
+            let seen = each(&scene.stills, |s| write(job, &scene, s));
+            let seen: Vec<Seen> = seen.into_iter().collect::<Result<_>>()?;
             let without = seen.iter().filter(|s| s.surface.is_none()).count();
             job.leave_out("pictures without depth (a depth picture, or LiDAR at their time)", without as u64);
             let found = pair(&scene, &seen)?;
@@ -153,7 +154,8 @@ fn pair(scene: &Scene, seen: &[Seen]) -> Result<Vec<[usize; 2]>> {
         }
         Ok(found)
     };
-    let found: Vec<Vec<[usize; 2]>> = (0..seen.len()).into_par_iter().map(of).collect::<Result<_>>()?;
+    let all: Vec<usize> = (0..seen.len()).collect();
+    let found: Vec<Vec<[usize; 2]>> = each(&all, |i| of(*i)).into_iter().collect::<Result<_>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -11,6 +11,7 @@ mod card;
 mod clip;
 mod colmap;
 mod cosmos;
+mod crew;
 mod dust3r;
 mod interp;
 mod job;

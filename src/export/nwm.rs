@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::actions::{OnGround, on_ground, spacing};
+use super::crew::each;
 use super::job::file_name;
 use super::pickle::dict_of_arrays;
 use super::view::Wish;
@@ -128,12 +129,10 @@ impl Nwm {
             };
             poses.push(pose);
         }
-        use rayon::prelude::*;
         job.check_stop()?;
-        stills
-            .par_iter()
-            .enumerate()
-            .try_for_each(|(i, still)| job.write(&format!("{NAME}/{name}/{i}.jpg"), &job.jpeg(still)?))?;
+        let numbered: Vec<(usize, &Still)> = stills.iter().enumerate().collect();
+        let write = |(i, still): &(usize, &Still)| job.write(&format!("{NAME}/{name}/{i}.jpg"), &job.jpeg(still)?);
+        each(&numbered, write).into_iter().collect::<Result<()>>()?;
         let places = on_ground(&poses);
         let position: Vec<f64> = places.iter().flat_map(|p| [p[0], p[1]]).collect();
         let mut yaw: Vec<f64> = places.iter().map(|p| p[2]).collect();

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
+use super::crew::each;
 use super::job::{Job, Shot, Still, file_name, stem};
 use super::view::{CUT_FOV_DEG, Wish};
 use super::{Skip, job};
@@ -108,9 +107,8 @@ impl Scene {
         let folder = self.folder();
         for batch in self.stills.chunks(256) {
             job.check_stop()?;
-            batch
-                .par_iter()
-                .try_for_each(|s| job.write(&format!("{folder}/images/{}.jpg", s.name), &job.jpeg(&s.still)?))?;
+            let write = |s: &SceneStill| job.write(&format!("{folder}/images/{}.jpg", s.name), &job.jpeg(&s.still)?);
+            each(batch, write).into_iter().collect::<Result<()>>()?;
         }
         Ok(())
     }

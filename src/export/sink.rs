@@ -1,7 +1,6 @@
 //! [`Sink`]: what a consumer's format has to do, and the loop that feeds it.
 
-use rayon::prelude::*;
-
+use super::crew::each;
 use super::{Card, Job, Shot};
 use crate::error::{Error, Result};
 
@@ -79,7 +78,7 @@ pub(super) fn run<S: Sink>(
             }
             Ok(made)
         };
-        let made: Vec<Result<Shots<S::Made>>> = batch.par_iter().map(one).collect();
+        let made: Vec<Result<Shots<S::Made>>> = each(batch, one);
         for shots in made {
             for shot in shots? {
                 match shot {
