@@ -219,7 +219,7 @@ fn mount(recording: &Recording, frame: &FrameRecord, world: &EnuFrame, world_se3
 }
 
 /// A camera (RDF) that looks along x of the ego (FLU).
-fn camera_ahead() -> Pose {
+pub fn camera_ahead() -> Pose {
     // Columns: right, down, forward of the camera in the ego's axes.
     let r = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
     Pose::from_rotation_matrix(&r, Vector3::zeros())

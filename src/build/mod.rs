@@ -1,6 +1,7 @@
 //! Layer 8: config, plan, run: the only place that knows the whole path of an item.
 
 mod card;
+mod clocks;
 pub mod config;
 mod finish;
 mod frames;

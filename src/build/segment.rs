@@ -22,6 +22,7 @@ use crate::sample::{
 };
 use crate::source::RecordingSource;
 
+use super::clocks::media_clocks;
 use super::frames::{FrameJob, pose_numbers, store_frames};
 use super::plan::{PlannedSource, is_target, sample_config};
 use super::{ImageOutput, Loaded, Progress};
@@ -150,6 +151,7 @@ pub fn build_segment(
             return Ok(());
         }
     };
+    media_clocks(source, recording, &config.fuse, &mut track, shared.stop)?;
     if let Some(roads) = shared.roads {
         let mode = config.recording[planned.entry].mode;
         let matched = match_track(&mut track, roads, mode);

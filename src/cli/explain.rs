@@ -66,7 +66,8 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         let offset = clock.offset_ms.map_or("offset unknown".to_string(), |ms| format!("{ms:+.1} ms"));
         let sigma = clock.sigma_ms.map_or(String::new(), |ms| format!(" ± {ms:.1}"));
         let applied = if clock.applied { "" } else { ", not applied" };
-        line(out, "", format_args!("clock of {}: {offset}{sigma} ({}{applied})", clock.sensor, clock.method))?;
+        let method = clock.method.as_deref().unwrap_or("unknown");
+        line(out, "", format_args!("clock of {}: {offset}{sigma} ({method}{applied})", clock.sensor))?;
     }
 
     for source in &of.sources {

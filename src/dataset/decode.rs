@@ -173,7 +173,7 @@ fn clock(cells: &Cells<'_>, k: usize) -> Cell<ClockOffset> {
         offset_ms: cells.float("offset_ms", k)?,
         sigma_ms: cells.float("sigma_ms", k)?,
         drift_ppm: cells.float("drift_ppm", k)?,
-        method: must("method", cells.text("method", k))?,
+        method: cells.text("method", k)?,
         applied: must("applied", cells.bool("applied", k))?,
     })
 }

@@ -295,7 +295,8 @@ fn clocks(recording: &RecordingRow, path: &Path) -> Result<Vec<ClockEvaluation>>
         return Ok(Vec::new());
     }
     let of = |truth: TrueClock| {
-        let clock = recording.clock.iter().find(|c| c.sensor == truth.sensor && c.method != "reference");
+        let clock =
+            recording.clock.iter().find(|c| c.sensor == truth.sensor && c.method.as_deref() != Some("reference"));
         let true_ms = truth.offset_ns / 1e6;
         let found_ms = clock.and_then(|c| c.offset_ms);
         ClockEvaluation {
@@ -306,7 +307,8 @@ fn clocks(recording: &RecordingRow, path: &Path) -> Result<Vec<ClockEvaluation>>
             error_ms: found_ms.map(|ms| ms - true_ms),
         }
     };
-    let reference = |sensor: &str| recording.clock.iter().any(|c| c.sensor == sensor && c.method == "reference");
+    let reference =
+        |sensor: &str| recording.clock.iter().any(|c| c.sensor == sensor && c.method.as_deref() == Some("reference"));
     Ok(rows::<TrueClock>(path)?.into_iter().filter(|truth| !reference(&truth.sensor)).map(of).collect())
 }
 

@@ -181,7 +181,7 @@ pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
                 offset_ms: Some(100.0),
                 sigma_ms: None,
                 drift_ppm: None,
-                method: "trusted".to_string(),
+                method: Some("trusted".to_string()),
                 applied: true,
             }],
             false => Vec::new(),

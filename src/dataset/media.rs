@@ -7,16 +7,13 @@ use super::Dataset;
 use super::rows::FrameRow;
 use crate::coord::Pose;
 use crate::error::{ErrorKind, Result};
-use crate::record::{FrameFormat, PointCloud, Sound};
+use crate::record::{FrameFormat, PointCloud, Sound, comes_compensated};
 use crate::render::compensate;
 use crate::source::Limits;
 use crate::source::recording::audio::read_sound;
 use crate::source::recording::depth::read_depth;
 use crate::source::recording::lidar::read_points;
 use crate::source::recording::picture::read_picture;
-
-/// The kind of recordings whose sweeps were compensated by those who made them.
-const COMPENSATED: &str = "argoverse2";
 
 impl Dataset {
     /// The picture of a camera's frame, (H, W, 3) uint8.
@@ -78,7 +75,7 @@ impl Dataset {
         };
         let whole = vec![0; cloud.len()];
         let (offsets, t0_ns) = match (&cloud.offset_ns, cloud.start_ns) {
-            _ if recording.kind == COMPENSATED => (&whole, t_ns),
+            _ if comes_compensated(&recording.kind) => (&whole, t_ns),
             (Some(offsets), 0) => (offsets, t_ns),
             // Times of the sensor's own clock, which the frame's was corrected by.
             (Some(offsets), start_ns) => (offsets, start_ns + (t_ns - t_source_ns)),

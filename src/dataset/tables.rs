@@ -225,7 +225,7 @@ pub(super) fn recordings_table(rows: &[RecordingRow]) -> PolarsResult<DataFrame>
                     .float("offset_ms", |c| c.offset_ms)
                     .float("sigma_ms", |c| c.sigma_ms)
                     .float("drift_ppm", |c| c.drift_ppm)
-                    .text("method", |c| Some(&c.method))
+                    .text("method", |c| c.method.as_deref())
                     .bool("applied", |c| Some(c.applied)))
             },
         )?

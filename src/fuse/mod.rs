@@ -16,6 +16,7 @@ mod segment;
 mod smoother;
 mod track;
 mod trajectory;
+mod turns;
 
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
 pub use headings::{Heading, HeadingSource, Headings, Sighting, headings, settle_headings};
@@ -23,3 +24,4 @@ pub use register::{OnLine, RegisterPrior, Registration, register, register_track
 pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};
 pub use trajectory::fuse;
+pub use turns::{Contour, CornerPairs, Eye, Glimpse, TurnSeen, Turning};

@@ -66,8 +66,8 @@ pub struct ClockOffset {
     pub sigma_ms: Option<f64>,
     /// Drift, parts per million.
     pub drift_ppm: Option<f64>,
-    /// How it was found, e.g. `reference`, `trusted`, `gyro-course`.
-    pub method: String,
+    /// How it was found, e.g. `reference`, `trusted`, `gyro-course`, `image_motion`; `None` where it was not.
+    pub method: Option<String>,
     /// Whether frames and readings were shifted by it.
     pub applied: bool,
 }

@@ -368,10 +368,10 @@ mod tests {
             let track = fuse(&recording, &config, &mut Quarantine::new()).expect("fuses");
             track.clock.into_iter().map(|c| (c.sensor, c.method, c.offset_ms, c.applied)).collect::<Vec<_>>()
         };
-        let row = |s: &str, m: &str, o, a| (s.to_string(), m.to_string(), o, a);
-        let gnss = row("gnss", "reference", Some(0.0), true);
-        assert_eq!(said(ClockChoice::Estimate), [gnss.clone(), row("wheel", "unknown", None, false)]);
-        assert_eq!(said(ClockChoice::Trust), [gnss, row("wheel", "trusted", Some(0.0), true)]);
+        let row = |s: &str, m: Option<&str>, o, a| (s.to_string(), m.map(str::to_string), o, a);
+        let gnss = row("gnss", Some("reference"), Some(0.0), true);
+        assert_eq!(said(ClockChoice::Estimate), [gnss.clone(), row("wheel", None, None, false)]);
+        assert_eq!(said(ClockChoice::Trust), [gnss, row("wheel", Some("trusted"), Some(0.0), true)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{
     BlockRef, Clock, Codec, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef,
-    MessageLayout, MessageRef, PoseFix, Recording, WheelReading,
+    MessageLayout, MessageRef, PoseFix, Recording, WheelReading, comes_compensated,
 };
 pub use road_graph::{
     Mode, Modes, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,

@@ -317,6 +317,12 @@ pub struct FrameRecord {
     pub source: SourceRef,
 }
 
+/// Whether the sweeps of a kind of recording were compensated for motion by those who made them: their points lie as if all
+/// had been measured at the sweep's time.
+pub fn comes_compensated(kind: &str) -> bool {
+    kind == "argoverse2"
+}
+
 /// A drive or a photo sequence: traces in memory (they are small), media by reference.
 ///
 /// Traces are ordered by time where they have times; a reader quarantines what is out of order, duplicated or not

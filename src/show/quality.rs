@@ -71,7 +71,7 @@ pub(super) fn clocks(recordings: &BTreeMap<String, RecordingRow>) -> String {
                 Cell::number(c.offset_ms),
                 Cell::number(c.sigma_ms),
                 Cell::number(c.drift_ppm),
-                Cell::text(c.method.as_str()),
+                Cell::text(c.method.as_deref().unwrap_or("unknown")),
                 Cell::text(if c.applied { "yes" } else { "no" }),
             ]
         })

@@ -273,7 +273,7 @@ impl Provenance {
             let one = |c: &crate::fuse::ClockOffset| {
                 let offset = c.offset_ms.map_or("not estimated".to_string(), |ms| format!("{ms:+.1} ms"));
                 let applied = if c.applied { "" } else { ", not applied" };
-                format!("{} {offset} ({}{applied})", c.sensor, c.method)
+                format!("{} {offset} ({}{applied})", c.sensor, c.method.as_deref().unwrap_or("unknown"))
             };
             if r.clock.is_empty() { "none".to_string() } else { r.clock.iter().map(one).collect::<Vec<_>>().join("; ") }
         });

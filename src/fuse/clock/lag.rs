@@ -47,7 +47,8 @@ impl Signal {
         Signal { from: first.0, values: values.collect() }
     }
 
-    fn at(&self, t: f64) -> f64 {
+    /// The value at a time; not-a-number outside and in gaps.
+    pub fn at(&self, t: f64) -> f64 {
         let x = (t - self.from) / TABLE_S;
         if !(x >= 0.0 && x < self.values.len() as f64 - 1.0) {
             return f64::NAN;
@@ -76,6 +77,8 @@ pub(in crate::fuse) struct Lag {
     pub sigma_s: f64,
     /// Signal over reference.
     pub gain: f64,
+    /// How alike the two are, at most 1.
+    pub correlation: f64,
 }
 
 /// Sums of a line fitted through (reference, signal).
@@ -142,7 +145,7 @@ pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
     // Newton's steps on the residuals, by the slope of the signal over 40 ms.
     let mut offset = coarse.0;
     let mut sigma_s = f64::INFINITY;
-    let mut gain = coarse.1.gain;
+    let (mut gain, mut correlation) = (coarse.1.gain, coarse.1.correlation);
     for _ in 0..12 {
         let now = fit(seen, signal, offset)?;
         let h = 0.02;
@@ -172,7 +175,7 @@ pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
         }
         let step = (-jr / jj).clamp(-0.1, 0.1);
         offset += step;
-        gain = now.gain;
+        (gain, correlation) = (now.gain, now.correlation);
         // Neighbouring residuals that are alike count as fewer.
         let alike = (both / square.max(1e-12)).clamp(0.0, 0.95);
         sigma_s = (now.left / jj * (1.0 + alike) / (1.0 - alike)).sqrt();
@@ -180,7 +183,7 @@ pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
             break;
         }
     }
-    Some(Lag { offset_s: offset, sigma_s, gain })
+    Some(Lag { offset_s: offset, sigma_s, gain, correlation })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ pub(super) mod lag;
 use crate::record::Recording;
 
 use super::inertial::FoundClock;
-use super::{ClockChoice, ClockOffset, FuseConfig};
+use super::{ClockChoice, ClockOffset, FuseConfig, Track};
 
 /// An offset that is not known to this, seconds, counts as unknown: a car in town moves two decimetres in the time.
 const USEFUL_SIGMA_S: f64 = 0.02;
@@ -40,20 +40,25 @@ pub(super) fn clocks(
                 return estimated(sensor, &known);
             }
             let (method, known) = match config.clock {
-                _ if references.contains(&sensor) => ("reference", true),
-                ClockChoice::Trust => ("trusted", true),
-                ClockChoice::Estimate => ("unknown", false),
+                _ if references.contains(&sensor) => (Some("reference"), true),
+                ClockChoice::Trust => (Some("trusted"), true),
+                ClockChoice::Estimate => (None, false),
             };
             ClockOffset {
                 sensor: sensor.to_string(),
                 offset_ms: known.then_some(0.0),
                 sigma_ms: None,
                 drift_ppm: None,
-                method: method.to_string(),
+                method: method.map(str::to_string),
                 applied: known,
             }
         })
         .collect()
+}
+
+/// Whether an offset is more than chance: over two sigmas.
+fn significant(offset_s: f64, sigma_s: f64) -> bool {
+    offset_s.abs() > 2.0 * sigma_s
 }
 
 /// A clock that the smoother found.
@@ -63,7 +68,21 @@ fn estimated(sensor: &str, clock: &FoundClock) -> ClockOffset {
         offset_ms: Some(clock.offset_s * 1e3),
         sigma_ms: Some(clock.sigma_s * 1e3),
         drift_ppm: (clock.drift_ppm.abs() > 3.0 * clock.drift_sigma_ppm).then_some(clock.drift_ppm),
-        method: if sensor == "imu" { "gyro-course" } else { "wheel-speed" }.to_string(),
-        applied: clock.offset_s.abs() > 2.0 * clock.sigma_s,
+        method: Some(if sensor == "imu" { "gyro-course" } else { "wheel-speed" }.to_string()),
+        applied: significant(clock.offset_s, clock.sigma_s),
+    }
+}
+
+impl Track {
+    /// Takes over the clock of a camera or LiDAR: what is to be added to its times and one sigma (seconds), and how it was
+    /// found. It stays unknown where it is not known within 20 ms, and what was the reference or trusted stays that.
+    pub fn take_clock(&mut self, sensor: &str, (offset_s, sigma_s): (f64, f64), method: &str) {
+        let open = self.clock.iter_mut().find(|c| c.sensor == sensor && c.method.is_none());
+        if let Some(row) = open.filter(|_| sigma_s < USEFUL_SIGMA_S) {
+            row.offset_ms = Some(offset_s * 1e3);
+            row.sigma_ms = Some(sigma_s * 1e3);
+            row.method = Some(method.to_string());
+            row.applied = significant(offset_s, sigma_s);
+        }
     }
 }

@@ -18,7 +18,8 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
-pub(super) use preintegrate::{Reading, log as log_rotation};
+pub(super) use noise::median;
+pub(super) use preintegrate::{Reading, exp as exp_rotation, log as log_rotation};
 pub(super) use readings::{drive, fixes, imu, wheel};
 pub(super) use solve::solve;
 
