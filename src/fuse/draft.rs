@@ -17,6 +17,8 @@ use super::{FuseConfig, FusedPose, PoseOrigin, Track};
 pub(super) const STEP_NS: i64 = 100_000_000;
 /// Slower than this between two inputs, m/s, needs no rows between them.
 const STANDING_MPS: f64 = 0.05;
+/// Jitter of positions that a source gives with its poses, and of those that a smoother leaves, metres.
+pub(super) const SOURCE_JITTER_M: f64 = 0.1;
 /// The shortest baseline that a heading is taken over, metres.
 const BASELINE_M: f64 = 2.0;
 

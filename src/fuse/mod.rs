@@ -3,6 +3,7 @@
 mod clock;
 mod config;
 mod draft;
+mod given;
 mod headings;
 mod inertial;
 mod kalman;

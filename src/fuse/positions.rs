@@ -190,7 +190,7 @@ fn without_strays(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Posi
 ///
 /// Each position joins the latest train that it can have come from, else starts its own: neither a jump away nor a wrong
 /// start takes the drive with it.
-fn longest_chain(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
+pub(super) fn longest_chain(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
     let mut chains: Vec<Vec<usize>> = Vec::new();
     let mut lost: Vec<usize> = Vec::new();
     for (i, position) in all.iter().enumerate() {

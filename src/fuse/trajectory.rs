@@ -2,21 +2,19 @@
 
 use nalgebra::Vector3;
 
-use crate::coord::{EnuFrame, Pose};
-use crate::error::{ErrorKind, Location, Quarantine, Result};
+use crate::coord::EnuFrame;
+use crate::error::{ErrorKind, Quarantine, Result};
 use crate::record::Recording;
 
-use super::clock::against_poses;
-use super::draft::{Draft, DraftRow, steps};
-use super::inertial::{self, FoundClock, SolvedRow};
+use super::draft::{Draft, DraftRow, SOURCE_JITTER_M, steps};
+use super::given::given;
+use super::inertial::{self, SolvedRow};
 use super::positions::{Position, PositionSource, positions};
 use super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis, variance_between};
 use super::{ClockChoice, FuseConfig, PoseChoice, PoseOrigin, Track};
 
 /// In gaps longer than this, seconds, the ego is taken to move straight and evenly: a spline would swing.
 const SPLINE_S: f64 = 2.5;
-/// Jitter of positions that a source gives with its poses, metres.
-const SOURCE_JITTER_M: f64 = 0.1;
 /// Bounds of the jitter of estimated positions, metres.
 const JITTER_M: (f64, f64) = (0.1, 3.0);
 
@@ -57,87 +55,6 @@ pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarant
         );
     };
     Ok(draft.track(recording, config))
-}
-
-/// The source's own poses, or `None` where fewer than two are usable.
-fn given(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Option<Draft> {
-    let place = Location::file(&recording.name);
-    let timed = recording.poses.iter().any(|p| p.t.is_some());
-    let mut poses: Vec<_> = recording.poses.iter().enumerate().collect();
-    poses.retain(|(i, p)| {
-        let reason = if !p.place.is_valid() || !p.rotation.coords.iter().all(|v| v.is_finite()) {
-            "given pose that is not on the globe or not finite"
-        } else if timed && p.t.is_none() {
-            "given pose without a time"
-        } else {
-            return true;
-        };
-        quarantine.refuse(&Location { record: Some(*i as u64), ..place.clone() }, reason);
-        false
-    });
-    poses.sort_by_key(|(_, p)| p.t);
-    let mut last = None;
-    poses.retain(|(i, p)| {
-        let repeats = p.t.is_some() && p.t == last;
-        last = p.t;
-        if repeats {
-            quarantine.refuse(&Location { record: Some(*i as u64), ..place.clone() }, "given pose whose time repeats");
-        }
-        !repeats
-    });
-    if poses.len() < 2 {
-        return None;
-    }
-    let frame = EnuFrame::new(recording.origin.unwrap_or(poses[0].1.place));
-    let mut rows: Vec<DraftRow> = Vec::with_capacity(poses.len());
-    for (index, fix) in poses {
-        let pose = frame.pose_from_local(fix.place, fix.rotation);
-        let row = DraftRow {
-            t_ns: fix.t.map(|t| t.ns()),
-            at: pose.translation,
-            rotation: Some(pose.rotation),
-            sigma_xy_m: f64::NAN,
-            sigma_z_m: f64::NAN,
-            jitter_m: SOURCE_JITTER_M,
-            sigma_course_rad: f64::NAN,
-            motion: None,
-            input: Some(index),
-        };
-        if let Some(before) = rows.last().copied() {
-            let was = Pose::new(before.at, before.rotation.unwrap_or_default());
-            for (t_ns, w) in steps(&before, &row) {
-                let mid = was.interpolate(&pose, w);
-                rows.push(DraftRow { t_ns, at: mid.translation, rotation: Some(mid.rotation), input: None, ..row });
-            }
-        }
-        rows.push(row);
-    }
-    let references = vec!["poses".to_string()];
-    let found = match config.clock {
-        ClockChoice::Estimate => clocks_by_poses(recording, &rows, quarantine),
-        ClockChoice::Trust => Vec::new(),
-    };
-    Some(Draft { frame, rows, origin: PoseOrigin::Source, references, from_frames: false, found })
-}
-
-/// The clocks of IMU and wheels against given poses.
-fn clocks_by_poses(
-    recording: &Recording,
-    rows: &[DraftRow],
-    quarantine: &mut Quarantine,
-) -> Vec<(&'static str, FoundClock)> {
-    let Some(start) = rows.first().and_then(|row| row.t_ns) else { return Vec::new() };
-    let poses: Vec<against_poses::Timed> = (rows.iter().filter(|row| row.input.is_some()))
-        .filter_map(|row| {
-            let t = (i128::from(row.t_ns?) - i128::from(start)) as f64 / 1e9;
-            Some((t, Pose::new(row.at, row.rotation?)))
-        })
-        .collect();
-    let mount = recording.sensor("imu").and_then(|s| s.ego_se3_sensor);
-    let imu = inertial::imu(recording, start, mount, quarantine);
-    let wheel = inertial::wheel(recording, start, quarantine);
-    let found = [("imu", against_poses::gyro(&poses, &imu)), ("wheel", against_poses::wheel(&poses, &wheel))];
-    found.into_iter().filter_map(|(sensor, clock)| Some((sensor, clock?))).collect()
 }
 
 /// A trajectory from positions alone, or `None` where fewer than two are usable.
@@ -257,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::coord::Geodetic;
+    use crate::coord::{Geodetic, Pose};
     use crate::fuse::draft::STEP_NS;
     use crate::fuse::{FusedPose, segments};
     use crate::record::{GnssFix, PoseFix};
