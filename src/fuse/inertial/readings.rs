@@ -9,6 +9,7 @@ use super::{ClockPrior, Drive, Fix, Reading};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{Location, Quarantine};
 use crate::fuse::clock::lag::{Lag, Seen, Signal, lag};
+use crate::fuse::clock::step::{Step, step};
 use crate::record::Recording;
 
 /// No vehicle's IMU says more, rad/s and m/s².
@@ -72,7 +73,11 @@ pub(in crate::fuse) fn drive(
     if !felt && (interval > LONGEST_INTERVAL_S || fixes.len() < FEWEST_FIXES) {
         return None;
     }
-    let wheel = wheel(recording, start, quarantine);
+    let mut wheel = wheel(recording, start, quarantine);
+    if !trust_clocks {
+        let found = step(&speeds_seen(&fixes), &Signal::through(&wheel, 1.0));
+        one_clock(recording, "wheel speeds", found, &mut wheel, |w| w.0, quarantine);
+    }
     let wheel_lag = if trust_clocks { None } else { speed_lag(&fixes, &wheel) };
     let wheel = wheel_in_units(recording, &fixes, wheel, wheel_lag, quarantine);
     let prior = |lag: Option<Lag>, free: bool| match lag {
@@ -130,6 +135,10 @@ fn felt(
     }
     if !upright {
         mount::level(&mut imu);
+    }
+    if !trust_clocks {
+        let found = step(&turns_seen(fixes), &turned(&imu));
+        one_clock(recording, "inertial readings", found, &mut imu, |r| r.t, quarantine);
     }
     let mut lag = if trust_clocks { None } else { turn_lag(fixes, &imu) };
     if lag.is_some_and(|l| (40.0..80.0).contains(&l.gain)) {
@@ -268,6 +277,11 @@ fn from_positions(fixes: &[Fix], of: impl Fn(&Fix, &Fix, f64) -> f64) -> Vec<(f6
 
 /// Offset of the gyro against the course over ground.
 fn turn_lag(fixes: &[Fix], imu: &[Reading]) -> Option<Lag> {
+    lag(&turns_seen(fixes), &turned(imu))
+}
+
+/// The angle that the gyro turned.
+fn turned(imu: &[Reading]) -> Signal {
     let mut turned = 0.0;
     let mut points = Vec::with_capacity(imu.len());
     for (i, r) in imu.iter().enumerate() {
@@ -277,6 +291,11 @@ fn turn_lag(fixes: &[Fix], imu: &[Reading]) -> Option<Lag> {
         }
         points.push((r.t, turned));
     }
+    Signal::through(&points, 0.5)
+}
+
+/// Turns of the course over ground.
+fn turns_seen(fixes: &[Fix]) -> Vec<Seen> {
     let courses: Vec<(f64, f64)> = match fixes.iter().filter(|f| f.course_rad.is_some()).count() * 2 > fixes.len() {
         true => (fixes.iter())
             .filter(|f| f.speed_mps.is_none_or(|v| v > 2.0))
@@ -303,11 +322,40 @@ fn turn_lag(fixes: &[Fix], imu: &[Reading]) -> Option<Lag> {
             seen.push(Seen { since: Some(a.0), t: b.0, value: change });
         }
     }
-    lag(&seen, &Signal::through(&points, 0.5))
+    seen
 }
 
 /// Offset of the wheels against the speed over ground.
 fn speed_lag(fixes: &[Fix], wheel: &[(f64, f64)]) -> Option<Lag> {
-    let seen: Vec<Seen> = speeds(fixes).into_iter().map(|(t, value)| Seen { since: None, t, value }).collect();
-    lag(&seen, &Signal::through(wheel, 1.0))
+    lag(&speeds_seen(fixes), &Signal::through(wheel, 1.0))
+}
+
+fn speeds_seen(fixes: &[Fix]) -> Vec<Seen> {
+    speeds(fixes).into_iter().map(|(t, value)| Seen { since: None, t, value }).collect()
+}
+
+/// Leaves out what a sensor says on the shorter side of a step of its clock; `t` is a reading's time on that clock.
+fn one_clock<T>(
+    recording: &Recording,
+    what: &str,
+    step: Option<Step>,
+    readings: &mut Vec<T>,
+    t: impl Fn(&T) -> f64,
+    quarantine: &mut Quarantine,
+) {
+    let (Some(step), Some(first), Some(last)) = (step, readings.first().map(&t), readings.last().map(&t)) else {
+        return;
+    };
+    let (before, after) = step.offsets_s;
+    // On the sensor's clock the first side ends and the second begins.
+    let (end, begin) = (step.at_s - before, step.at_s - after);
+    let keep_first = end - first >= last - begin;
+    let all = readings.len();
+    // Where it steps is known to a second or two: a little more is left out.
+    const UNSURE_S: f64 = 2.0;
+    readings.retain(|r| if keep_first { t(r) < end.min(begin) - UNSURE_S } else { t(r) > begin.max(end) + UNSURE_S });
+    let (by, at) = (before - after, step.at_s);
+    let reason =
+        format!("{what} whose clock was set by {by:+.2} s about {at:.0} s after the first fix: left out on one side");
+    quarantine.refuse_many(&Location::file(&recording.name), reason, (all - readings.len()) as u64);
 }
