@@ -12,6 +12,9 @@ use super::{Drive, noise::median};
 /// Slower than this, m/s, positions tell no course.
 const MOVING_MPS: f64 = 2.0;
 
+/// Without a gyro and without a fix for so long, seconds, the ego may have turned round.
+const SILENT_S: f64 = 3.0;
+
 /// The trajectory at the nodes; `None` where the ego hardly moves.
 pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Readings) -> Option<Vec<Nav>> {
     let fixes = &drive.fixes;
@@ -46,7 +49,7 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
     }
     // What is to be added to it: the course of each moving fix less the turn so far, smooth in time.
     let (mut at, mut offset, mut sigma) = (Vec::new(), Vec::new(), Vec::new());
-    let mut last: Option<f64> = None;
+    let mut last: Option<(f64, usize)> = None;
     for (k, &x) in times.iter().enumerate() {
         let i = fix_before[k];
         if x != t[i] || at.last() == Some(&x) {
@@ -59,15 +62,16 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
         }
         let course = fixes[i].course_rad.unwrap_or(libm::atan2(velocity.y, velocity.x));
         let mut o = course - turned[k];
-        if let Some(last) = last {
+        if let Some((last, before)) = last {
             let mut step = libm::remainder(o - last, std::f64::consts::TAU);
-            // It reverses.
-            if step.abs() > 2.4 {
+            // It reverses; but where nothing was heard of it meanwhile, it turned round.
+            let heard = drive.felt || (before..i).all(|j| t[j + 1] - t[j] < SILENT_S);
+            if step.abs() > 2.4 && heard {
                 step = libm::remainder(step + std::f64::consts::PI, std::f64::consts::TAU);
             }
             o = last + step;
         }
-        last = Some(o);
+        last = Some((o, i));
         at.push(x);
         offset.push(o);
         sigma.push((0.5 / speed).max(0.03));

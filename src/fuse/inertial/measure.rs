@@ -56,7 +56,15 @@ pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
     }
     // Between the two both calibrations lie.
     let measured = drive.antenna.is_some() && drive.imu_at.is_some();
-    set(LEVER, &if measured { [0.05, 0.05] } else { [0.7, 0.2] });
+    // Readings that nobody took are the antenna's own: nothing lies between the two.
+    set(
+        LEVER,
+        &match (drive.felt, measured) {
+            (false, _) => [0.0, 0.0],
+            (true, true) => [0.05, 0.05],
+            (true, false) => [0.7, 0.2],
+        },
+    );
     set(LATE, &[0.1]);
     let drift = |sigma_s: f64| if sigma_s > 0.0 { 20.0 } else { 0.0 };
     set(DI, &[drift(drive.imu_clock.sigma_s)]);

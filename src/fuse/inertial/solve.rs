@@ -11,10 +11,12 @@ use super::{Drive, FoundClock, Solution, SolvedRow};
 use nalgebra::Vector3;
 
 /// Most rounds, and those after which the noise is taken to be known.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 20;
 const LEARNING: usize = 3;
 /// A round that moves nothing by more than this is the last: metres, radians, seconds.
 const SETTLED: (f64, f64, f64) = (0.02, 1e-3, 3e-4);
+/// No round turns the ego by more than this, radians.
+const FARTHEST_TURN: f64 = 0.5;
 /// A receiver's velocity that lags by less than so many sigmas, and seconds, is on time.
 const LATE_SIGMAS: f64 = 4.0;
 const LATE_S: f64 = 0.02;
@@ -54,10 +56,12 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         let most = |at: usize| errors.iter().map(|e| e.fixed_rows::<3>(at).norm()).fold(0.0, f64::max);
         let clocked = errors[0][TI].abs().max(errors[0][TW].abs());
         let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < turned && clocked < SETTLED.2;
+        // What is linear about a heading holds for a part of a radian: a farther step is cut, and taken again.
+        let step = (FARTHEST_TURN / most(T).max(1e-9)).min(1.0);
         for (nav, error) in navs.iter_mut().zip(&errors) {
-            *nav = nav.corrected(error);
+            *nav = nav.corrected(&(error * step));
         }
-        shared = shared.corrected(&errors[errors.len() - 1]);
+        shared = shared.corrected(&(errors[errors.len() - 1] * step));
         if !navs.iter().all(|n| n.p.iter().chain(n.v.iter()).chain(n.q.coords.iter()).all(|x| x.is_finite())) {
             return None;
         }

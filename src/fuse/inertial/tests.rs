@@ -149,6 +149,56 @@ fn a_tunnel_is_bridged_with_error_bars_that_grow() {
 }
 
 #[test]
+fn at_the_edges_of_a_tunnel_it_neither_leaps_nor_reverses() {
+    // GNSS alone at 1 Hz; in the tunnel it turns round: the course before and after differ by half a turn.
+    let frame = EnuFrame::new(Geodetic::new(127.0, 37.4, 60.0));
+    let mut recording = Recording::new("tunnel", "folder", "CC0-1.0");
+    let (mut at, mut yaw) = (Vector3::zeros(), 0.3);
+    for k in 0..2400u64 {
+        let t = k as f64 * 0.1;
+        let rate = if (95.0..125.0).contains(&t) { std::f64::consts::PI / 30.0 } else { 0.1 * libm::sin(0.2 * t) };
+        if k % 10 == 0 && !(100.0..120.0).contains(&t) {
+            let white = Vector3::new(noise(k), noise(k + 1), noise(k + 2)) * 0.05;
+            recording.gnss.push(GnssFix {
+                t: Some(Timestamp::from_ns(k as i64 * 100_000_000)),
+                place: frame.to_geodetic(at + white),
+                speed_mps: Some(9.0 + 0.05 * noise(k + 3)),
+                course_deg: Some((90.0 - f64::to_degrees(yaw)).rem_euclid(360.0)),
+                sigma_xy_m: None,
+                sigma_z_m: None,
+                record: k,
+            });
+        }
+        at += exp(Vector3::new(0.0, 0.0, yaw + 0.05 * rate)) * Vector3::new(0.9, 0.0, 0.0);
+        yaw += rate * 0.1;
+    }
+    let (track, _) = fused(&recording);
+    for row in &track.rows {
+        let t = row.t_ns.expect("a time") as f64 / 1e9;
+        let fine = row.acceleration_mps2.abs() < 4.0 && row.yaw_rate_radps.abs() < 1.0;
+        assert!(fine, "{t}: {} m/s², {} rad/s", row.acceleration_mps2, row.yaw_rate_radps);
+        assert!((98.0..122.0).contains(&t) || row.speed_mps > 7.0, "{t}: {} m/s", row.speed_mps);
+    }
+}
+
+#[test]
+fn sensors_whose_clock_is_set_on_the_way_are_left_out_on_one_side() {
+    let (mut recording, truth, frame) = town();
+    let set = |t: &mut Timestamp| *t = Timestamp::from_ns(t.ns() + 3_000_000_000 * i64::from(t.ns() > 80_000_000_000));
+    recording.imu.iter_mut().for_each(|r| set(&mut r.t));
+    recording.wheel.iter_mut().for_each(|w| set(&mut w.t));
+    let (track, quarantine) = fused(&recording);
+    let said = |text: &str| quarantine.iter().any(|(_, reason, n)| reason.contains(text) && n.count > 500);
+    assert!(said("inertial readings whose clock was set") && said("wheel speeds whose clock was set"));
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(metres < 1.2 && degrees < 1.5, "{metres} {degrees}");
+    for (sensor, true_ms) in [("imu", 1e3 * IMU_LATE_S), ("wheel", 1e3 * WHEEL_EARLY_S)] {
+        let (ms, sigma) = clock(&track, sensor);
+        assert!((ms - true_ms).abs() < 3.0 * sigma && sigma < 15.0, "{sensor}: {ms} ± {sigma}");
+    }
+}
+
+#[test]
 fn without_an_imu_or_wheels_it_still_is_better_than_its_fixes() {
     let (mut recording, truth, frame) = town();
     recording.imu.clear();
