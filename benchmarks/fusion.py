@@ -2,11 +2,14 @@
 """What fusion makes of drives whose truth is known: positions, heading, error bars, clocks, and how long it takes.
 
     python benchmarks/fusion.py [--worldloom target/release/worldloom] [--data DIR] [--drives 10] [--seeds 11 0]
+                                [--worlds samples/town]
 
 Generates drives with `worldloom synth` (a seed of 0 is a fresh one), leaves sensors out or cuts GNSS for 20 s, builds data sets,
 and compares `poses` with the truth, without alignment; raw GNSS is compared at the antenna. DIR holds `comma2k19-sf`: its live
-GNSS, IMU and CAN are fused without its poses, which are the truth; 100 ms are then added to the times of CAN. The last row
-is an hour of 100 Hz IMU and 10 Hz GNSS, CPU seconds of the whole build less those of a minute's. Needs numpy, pyarrow, pyproj.
+GNSS, IMU and CAN are fused without its poses, which are the truth; 100 ms are then added to the times of CAN. `bound` is
+what no estimator can be better at on these drives (Cramér and Rao), with everything but the IMU's clock known. Clocks of
+cameras and LiDARs are those of whole worlds with pictures. `mountain-view-nmea-span` has gaps of up to 40 s. The last row is
+an hour of 100 Hz IMU and 10 Hz GNSS, CPU seconds of the whole build less those of a minute's. Needs numpy, pyarrow, pyproj.
 """
 
 import argparse
@@ -84,7 +87,17 @@ def build(worldloom: Path, folder: Path, extra: str = "") -> tuple[dict, dict]:
             mask = np.array(table["recording_id"].to_pylist()) == name
             poses[name] = {
                 k: np.asarray(table[k].to_numpy(zero_copy_only=False))[mask]
-                for k in ("t_ns", "lon", "lat", "height_m", "heading_deg", "sigma_xy_m")
+                for k in (
+                    "t_ns",
+                    "lon",
+                    "lat",
+                    "height_m",
+                    "heading_deg",
+                    "sigma_xy_m",
+                    "speed_mps",
+                    "acceleration_mps2",
+                    "yaw_rate_radps",
+                )
                 if k in table.column_names
             }
             for k in ("qw", "qx", "qy", "qz"):
@@ -145,6 +158,40 @@ def vary(drives: Path, case: str) -> None:
             (drive / "gnss.csv").write_text("\n".join([head, *kept]) + "\n")
 
 
+def true_clocks(folder: Path) -> dict[str, float]:
+    """What must be added to each sensor's times, milliseconds."""
+    with (folder / "clock.csv").open(newline="") as f:
+        return {r["sensor"]: int(r["offset_ns"]) / 1e6 for r in csv.DictReader(f)}
+
+
+def bound(drive: Path, truth: dict) -> float:
+    """Cramér and Rao's bound of the IMU's clock against GNSS, milliseconds, all else known.
+
+    The fixes tell an offset by how fast places and velocities change; their errors are those that `synth` gives them: 0.06 and
+    0.07 m/s along and across, white 0.4 m and slow 1.1 m over 40 s, all times the fix's own sigma over that of open sky.
+    """
+    gnss = columns(drive / "gnss.csv")
+    arm = json.loads((drive / "calibration.json").read_text())["gnss"]["ego_se3_sensor"]["t"]
+    local = Local(truth["lon"][0], truth["lat"][0], truth["height_m"][0])
+    at = local.enu(truth["lon"], truth["lat"], truth["height_m"])[:, :2] + arm[0] * forward(truth)[:, :2]
+    t, tg = (x - truth["t_ns"][0] for x in (truth["t_ns"], gnss["t_ns"]))
+    t, tg = t / 1e9, tg / 1e9
+    velocity = np.gradient(at, t, axis=0)
+    # Differences over 50 ms: places are written to a tenth of a millimetre.
+    smooth = np.stack([np.convolve(velocity[:, k], np.ones(5) / 5, "same") for k in range(2)], axis=1)
+    change = np.gradient(smooth, t, axis=0)
+    inside = (tg > 0.2) & (tg < t[-1] - 0.2)
+    tg, worse = tg[inside], gnss["sigma_xy_m"][inside] / math.hypot(1.1, 0.4)
+    v, a = (np.stack([np.interp(tg, t, x[:, k]) for k in range(2)], axis=1) for x in (velocity, change))
+    ahead = v / np.maximum(np.linalg.norm(v, axis=1), 0.01)[:, None]
+    along, across = (a * ahead).sum(axis=1), a[:, 1] * ahead[:, 0] - a[:, 0] * ahead[:, 1]
+    course = np.isfinite(gnss["course_deg"][inside])
+    told = (along**2 / (0.06 * worse) ** 2).sum() + (across**2 / (0.07 * worse) ** 2)[course].sum()
+    slow = np.exp(-np.abs(tg[:, None] - tg[None]) / 40) * 1.1**2 * np.outer(worse, worse)
+    told += sum(v[:, k] @ np.linalg.solve(slow + np.diag((0.4 * worse) ** 2), v[:, k]) for k in range(2))
+    return 1e3 / math.sqrt(told)
+
+
 def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
     world = work / f"world-{seed}"
     command = [worldloom, "synth", "--out", world, "--drives", str(drives), "--seed", str(seed), "--detail", "traces"]
@@ -169,8 +216,7 @@ def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
         off, inside = [], []
         for n in names:
             said = clocks[next(k for k in clocks if k.endswith(n))]
-            with (world / "truth" / n / "clock.csv").open(newline="") as f:
-                true = {r["sensor"]: int(r["offset_ns"]) / 1e6 for r in csv.DictReader(f)}
+            true = true_clocks(world / "truth" / n)
             for sensor in ("imu", "wheel"):
                 c = said.get(sensor)
                 if c and c["offset_ms"] is not None:
@@ -183,6 +229,54 @@ def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
             f"({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |",
             flush=True,
         )
+
+
+def bounds(work: Path, seed: int) -> None:
+    """The bound of the IMU's clock over the drives of a world."""
+    world = work / f"world-{seed}"
+    found = [bound(d, columns(world / "truth" / d.name / "poses.csv")) for d in sorted((world / "drives").iterdir())]
+    print(
+        f"| synth {seed}: bound of the IMU's clock | | | | | | {np.sqrt(np.mean(np.square(found))):.2f} ms |",
+        flush=True,
+    )
+
+
+def media(worldloom: Path, world: Path, work: Path) -> None:
+    """Clocks of cameras and LiDARs of a world with pictures: against the truth, and against the IMU's as found."""
+    folder = work / "media"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    _, clocks = build(worldloom, folder, f'kind = "folder"\npath = "{world}/drives/*"\n')
+    for name, said in sorted(clocks.items()):
+        true = true_clocks(world / "truth" / name.split("/")[-1])
+        error = lambda c, true=true: c["offset_ms"] - true[c["sensor"]]
+        imu = error(said["imu"]) if said["imu"]["offset_ms"] is not None else math.nan
+        for sensor, c in sorted(said.items()):
+            if sensor in ("gnss", "imu", "wheel"):
+                continue
+            if c["offset_ms"] is None:
+                print(f"| {world.name}, {name}: {sensor} | | | | | | unknown |")
+            else:
+                words = (
+                    f"{error(c):+.1f} ± {c['sigma_ms']:.1f} ms, against the IMU {error(c) - imu:+.1f} ({c['method']})"
+                )
+                print(f"| {world.name}, {name}: {sensor} | | | | | | {words} |", flush=True)
+
+
+def gaps(worldloom: Path, data: Path, work: Path) -> None:
+    """The largest acceleration and turn rate around the gaps of a drive with GNSS alone."""
+    folder = work / "gaps"
+    drive = folder / "drives" / "mountain-view"
+    drive.mkdir(parents=True)
+    nmea = next((data / "mountain-view-nmea-span").glob("*.nmea"))
+    shutil.copy(nmea, drive / "gnss.nmea")
+    poses, _ = build(worldloom, folder)
+    most = lambda k: max(np.nanmax(np.abs(p[k])) for p in poses.values())
+    print(
+        f"| mountain-view-nmea-span: at most {most('acceleration_mps2'):.1f} m/s², "
+        f"{math.degrees(most('yaw_rate_radps')):.0f} °/s | | | | | | |",
+        flush=True,
+    )
 
 
 def comma(worldloom: Path, data: Path, work: Path) -> None:
@@ -280,13 +374,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("WORLDLOOM_DATA"))
     parser.add_argument("--drives", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 0])
+    parser.add_argument("--worlds", type=Path, nargs="*", default=[ROOT / "samples/town"])
     args = parser.parse_args()
     print(
         "| drives | raw m | fused m | ratio (worst) | heading ° | NEES | clocks: RMSE, inside 3 sigma |\n|---|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as folder:
         for seed in args.seeds:
-            synth(args.worldloom, seed or secrets.randbelow(1_000_000) + 1, args.drives, Path(folder))
+            seed = seed or secrets.randbelow(1_000_000) + 1
+            synth(args.worldloom, seed, args.drives, Path(folder))
+            bounds(Path(folder), seed)
+        for world in args.worlds:
+            media(args.worldloom, world.resolve(), Path(folder))
+        if args.data and (Path(args.data) / "mountain-view-nmea-span").is_dir():
+            gaps(args.worldloom, Path(args.data), Path(folder))
         if args.data and (Path(args.data) / "comma2k19-sf").is_dir():
             comma(args.worldloom, Path(args.data), Path(folder))
         hour(args.worldloom, Path(folder))
