@@ -612,7 +612,7 @@ class Recording:
         """What is known of its sensors' clocks.
 
         Dicts of ``sensor``, ``offset_ms`` (added to the source's time), ``sigma_ms``, ``drift_ppm``, ``method``,
-        ``applied``.
+        ``applied``; offset, sigma and method are None where the clock is not known.
         """
 
     @property

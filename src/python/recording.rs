@@ -74,7 +74,7 @@ impl Recording {
     /// What is known of its sensors' clocks.
     ///
     /// Dicts of ``sensor``, ``offset_ms`` (added to the source's time), ``sigma_ms``, ``drift_ppm``, ``method``,
-    /// ``applied``.
+    /// ``applied``; offset, sigma and method are None where the clock is not known.
     #[getter]
     fn clock<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let clocks = PyList::empty(py);
