@@ -25,6 +25,7 @@ mod route;
 mod scene;
 mod sink;
 mod statistics;
+mod svgraph;
 pub mod unicycle;
 pub mod video;
 pub mod view;
@@ -66,11 +67,13 @@ pub enum Target {
     Colmap,
     /// nerfstudio's `transforms.json`.
     Nerfstudio,
+    /// Touchdown's graph of street view.
+    Svgraph,
 }
 
 impl Target {
     /// All there are.
-    pub const ALL: [Target; 8] = [
+    pub const ALL: [Target; 9] = [
         Target::Refset,
         Target::Cosmos,
         Target::Vista,
@@ -79,6 +82,7 @@ impl Target {
         Target::Interp,
         Target::Colmap,
         Target::Nerfstudio,
+        Target::Svgraph,
     ];
 
     /// The name on the command line.
@@ -92,6 +96,7 @@ impl Target {
             Target::Interp => "interp",
             Target::Colmap => "colmap",
             Target::Nerfstudio => "nerfstudio",
+            Target::Svgraph => "svgraph",
         }
     }
 
@@ -106,6 +111,7 @@ impl Target {
             Target::Interp => "keyframes every 10 m of dense drives, with what lies between",
             Target::Colmap => "COLMAP text models with known poses, a folder a recording, points from LiDAR",
             Target::Nerfstudio => "nerfstudio transforms.json, a folder a recording",
+            Target::Svgraph => "Touchdown, V-IRL and map2seq: street view as nodes.txt and links.txt along the roads",
         }
     }
 
@@ -184,6 +190,7 @@ pub fn export(
         Target::Interp => sink::run(&interp::Interp, &job, &options.rows, tell)?,
         Target::Colmap => sink::run(&colmap::Colmap, &job, &options.rows, tell)?,
         Target::Nerfstudio => sink::run(&nerfstudio::Nerfstudio, &job, &options.rows, tell)?,
+        Target::Svgraph => svgraph::write(&job, &options.rows, &options.cameras)?,
     };
     let exported = job.finish(options, clips, &card)?;
     staging.commit_named(EXPORT, options.overwrite)?;

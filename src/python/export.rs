@@ -23,8 +23,8 @@ use crate::export::{ExportOptions, Target};
 /// data
 ///     A data set, or a view of one, or the folder of one.
 /// to
-///     For whom: ``"refset"``, ``"cosmos"``, ``"vista"``, ``"nwm"``, ``"dust3r"``, ``"interp"``, ``"colmap"`` or
-///     ``"nerfstudio"``.
+///     For whom: ``"refset"``, ``"cosmos"``, ``"vista"``, ``"nwm"``, ``"dust3r"``, ``"interp"``, ``"colmap"``,
+///     ``"nerfstudio"`` or ``"svgraph"``.
 /// out
 ///     The folder to be made.
 /// cameras
