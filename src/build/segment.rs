@@ -117,7 +117,7 @@ impl SegmentFacts {
         for (reason, n) in other.dropped_windows {
             *self.dropped_windows.entry(reason).or_default() += n;
         }
-        self.extent = union(self.extent, other.extent);
+        self.extent = BBox::around(self.extent, other.extent);
         self.times = span(self.times, other.times);
     }
 }
@@ -214,7 +214,7 @@ pub fn build_segment(
     }
     let shown: Vec<&FusedPose> = visible(&track, &withheld).collect();
     rows.poses.extend(shown.iter().map(|row| pose_row(id, &track, row)));
-    rows.facts.extent = union(rows.facts.extent, extent(&track, &shown));
+    rows.facts.extent = BBox::around(rows.facts.extent, extent(&track, &shown));
     rows.facts.times = span(rows.facts.times, times(&shown));
     rows.recordings.push(recording_row(planned, id, recording, &track, &shown));
     rows.frames.extend(frames);
@@ -366,14 +366,6 @@ fn extent(track: &Track, shown: &[&FusedPose]) -> Option<BBox> {
 fn times(shown: &[&FusedPose]) -> Option<Times> {
     let (first, last) = (shown.first()?.t_ns?, shown.last()?.t_ns?);
     Some(Times { start_ns: first, end_ns: last })
-}
-
-/// The box around both.
-pub fn union(a: Option<BBox>, b: Option<BBox>) -> Option<BBox> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.union(&b)),
-        _ => a.or(b),
-    }
 }
 
 /// The span of both.

@@ -175,6 +175,14 @@ impl BBox {
         }
     }
 
+    /// The smallest box around those of two that there are.
+    pub fn around(a: Option<BBox>, b: Option<BBox>) -> Option<BBox> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(a.union(&b)),
+            _ => a.or(b),
+        }
+    }
+
     /// Whether the two share a point, edges included.
     pub fn intersects(&self, other: &BBox) -> bool {
         self.xmin <= other.xmax && self.xmax >= other.xmin && self.ymin <= other.ymax && self.ymax >= other.ymin

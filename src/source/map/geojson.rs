@@ -5,19 +5,19 @@
 //! line or point in an area layer is given its `width_m`, else 6.5 m (drivable), 4 m (crossing), 2 m (sidewalk),
 //! 5 m (building) or 3 m, and is `derived`.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use geo::{
-    BoundingRect, Coord, CoordsIter, Geometry, GeometryCollection, LineString, MultiLineString, MultiPoint,
-    MultiPolygon, Point, Polygon,
+    Coord, CoordsIter, Geometry, GeometryCollection, LineString, MultiLineString, MultiPoint, MultiPolygon, Point,
+    Polygon,
 };
 use serde_json::Value;
 
 use super::osm::raw::head;
-use super::plain::{Plain, Plainer};
+use super::plain::PlainReading;
+use super::shape;
 use crate::coord::{BBox, Crs};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{MapFeature, MapLayer, RoadGraphBuilder, SourceFile};
@@ -217,11 +217,7 @@ impl MapSource for GeoJson {
             match geometry_of(feature, document.crs.as_ref()) {
                 Ok((geometry, kind)) => {
                     *probe.counts.entry(format!("features/{kind}")).or_default() += 1;
-                    let here = bounds(&geometry).filter(|_| super::shape::in_range(&geometry));
-                    extent = match (extent, here) {
-                        (Some(a), Some(b)) => Some(a.union(&b)),
-                        (a, b) => a.or(b),
-                    };
+                    extent = BBox::around(extent, shape::bounds(&geometry).filter(|_| shape::in_range(&geometry)));
                 }
                 Err(reason) => quarantine.refuse(&Location::record(&self.path, record as u64), reason),
             }
@@ -245,36 +241,12 @@ impl MapSource for GeoJson {
                 .with_hint("set `layer` in this [[map]], e.g. layer = \"building\""));
         };
         let document = self.load()?;
-        let plainer = Plainer::new(&self.options);
-        let mut given: BTreeMap<String, u64> = BTreeMap::new();
+        let mut reading = PlainReading::new(&self.path, layer, &self.options, area);
         for (record, feature) in document.features.iter().enumerate() {
-            let place = Location::record(&self.path, record as u64);
-            let geometry = match geometry_of(feature, document.crs.as_ref()) {
-                Ok((geometry, _)) => geometry,
-                Err(reason) => {
-                    quarantine.refuse(&place, reason);
-                    continue;
-                }
-            };
+            let geometry = geometry_of(feature, document.crs.as_ref()).map(|(geometry, _)| geometry);
             let property = |name: &str| feature.get("properties").and_then(|p| p.get(name)).and_then(text);
-            let own = property(plainer.column("id")).or_else(|| feature.get("id").and_then(text));
-            let mut id = own.unwrap_or_else(|| record.to_string());
-            let times = given.entry(id.clone()).or_default();
-            *times += 1;
-            if *times > 1 {
-                id = format!("{id}#{times}");
-            }
-            let mut made = Vec::new();
-            let plain = Plain { id, layer, class: layer.name(), geometry, property: &property };
-            if let Err(reason) = plainer.features(plain, &mut made) {
-                quarantine.refuse(&place, reason);
-                continue;
-            }
-            for one in made {
-                if area.is_none_or(|a| bounds(&one.geometry).is_some_and(|b| b.intersects(&a))) {
-                    sink(one)?;
-                }
-            }
+            let own = feature.get("id").and_then(text);
+            reading.take((record as u64, geometry, own), &property, quarantine, sink)?;
         }
         Ok(())
     }
@@ -285,12 +257,6 @@ impl MapSource for GeoJson {
             Ok(())
         })
     }
-}
-
-/// The bounds of a geometry.
-pub(super) fn bounds(geometry: &Geometry<f64>) -> Option<BBox> {
-    let r = geometry.bounding_rect()?;
-    Some(BBox { xmin: r.min().x, ymin: r.min().y, xmax: r.max().x, ymax: r.max().y })
 }
 
 /// A property as text; `null`, lists and objects are none.

@@ -16,8 +16,8 @@ use geo_traits::to_geo::ToGeoGeometry;
 use polars::prelude::{AnyValue, Column, DataFrame, ParquetReader, PolarsResult, SerReader};
 use serde_json::Value;
 
-use super::geojson::{bounds, crs_named, layer_of};
-use super::plain::{Plain, Plainer};
+use super::geojson::{crs_named, layer_of};
+use super::plain::PlainReading;
 use super::shape;
 use crate::coord::{BBox, Crs};
 use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
@@ -177,11 +177,8 @@ impl MapSource for GeoParquet {
             for (row, wkb) in self.geometries(table)?.into_iter().enumerate() {
                 match self.geometry_of(wkb) {
                     Ok(geometry) => {
-                        let here = bounds(&geometry).filter(|_| shape::in_range(&geometry));
-                        extent = match (extent, here) {
-                            (Some(a), Some(b)) => Some(a.union(&b)),
-                            (a, b) => a.or(b),
-                        };
+                        let here = shape::bounds(&geometry).filter(|_| shape::in_range(&geometry));
+                        extent = BBox::around(extent, here);
                     }
                     Err(reason) => quarantine.refuse(&Location::record(&self.path, (first + row) as u64), reason),
                 }
@@ -206,38 +203,13 @@ impl MapSource for GeoParquet {
                 .in_file(&self.path)
                 .with_hint("set `layer` in this [[map]], e.g. layer = \"road\""));
         };
-        let plainer = Plainer::new(&self.options);
-        let mut given: BTreeMap<String, u64> = BTreeMap::new();
+        let mut reading = PlainReading::new(&self.path, layer, &self.options, area);
         self.batches(&mut |first, table| {
             let columns: BTreeMap<&str, &Column> = table.columns().iter().map(|c| (c.name().as_str(), c)).collect();
             for (row, wkb) in self.geometries(table)?.into_iter().enumerate() {
-                let record = (first + row) as u64;
-                let place = Location::record(&self.path, record);
-                let geometry = match self.geometry_of(wkb) {
-                    Ok(geometry) => geometry,
-                    Err(reason) => {
-                        quarantine.refuse(&place, reason);
-                        continue;
-                    }
-                };
                 let property = |name: &str| columns.get(name).and_then(|c| c.get(row).ok()).and_then(text);
-                let mut id = property(plainer.column("id")).unwrap_or_else(|| record.to_string());
-                let times = given.entry(id.clone()).or_default();
-                *times += 1;
-                if *times > 1 {
-                    id = format!("{id}#{times}");
-                }
-                let mut made = Vec::new();
-                let plain = Plain { id, layer, class: layer.name(), geometry, property: &property };
-                if let Err(reason) = plainer.features(plain, &mut made) {
-                    quarantine.refuse(&place, reason);
-                    continue;
-                }
-                for one in made {
-                    if area.is_none_or(|a| bounds(&one.geometry).is_some_and(|b| b.intersects(&a))) {
-                        sink(one)?;
-                    }
-                }
+                let record = ((first + row) as u64, self.geometry_of(wkb), None);
+                reading.take(record, &property, quarantine, sink)?;
             }
             Ok(())
         })

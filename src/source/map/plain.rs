@@ -1,11 +1,15 @@
 //! Features of formats that know geometries and properties but not our layers: GeoJSON, GeoParquet, vector tiles.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use geo::{Coord, Geometry, LineString, MultiPolygon};
 
 use super::osm::{is_hangul, metres};
 use super::shape::{self, Cap, Plane};
+use crate::coord::BBox;
+use crate::error::{Location, Quarantine};
 use crate::record::{MapAttributes, MapFeature, MapLayer};
 use crate::source::MapOptions;
 
@@ -109,6 +113,62 @@ impl Plainer {
             });
         }
         Ok(())
+    }
+}
+
+/// The features of a file as they come, a record after the other.
+pub struct PlainReading<'a> {
+    path: &'a Path,
+    layer: MapLayer,
+    plainer: Plainer,
+    area: Option<BBox>,
+    /// How often an id was given.
+    given: BTreeMap<String, u64>,
+}
+
+impl<'a> PlainReading<'a> {
+    /// The reading of a file into a layer, around an area.
+    pub fn new(path: &'a Path, layer: MapLayer, options: &MapOptions, area: Option<BBox>) -> PlainReading<'a> {
+        PlainReading { path, layer, plainer: Plainer::new(options), area, given: BTreeMap::new() }
+    }
+
+    /// Gives `sink` the features of a record that touch the area; one that cannot be used is refused by its number.
+    ///
+    /// The id is that of the column for it, else the record's `own`, else its number; the second of the same becomes
+    /// `ID#2`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`.
+    pub fn take(
+        &mut self,
+        (record, geometry, own): (u64, Result<Geometry<f64>, String>, Option<String>),
+        property: &dyn Fn(&str) -> Option<String>,
+        quarantine: &mut Quarantine,
+        sink: &mut dyn FnMut(MapFeature) -> crate::error::Result<()>,
+    ) -> crate::error::Result<()> {
+        let place = Location::record(self.path, record);
+        let geometry = match geometry {
+            Ok(geometry) => geometry,
+            Err(reason) => {
+                quarantine.refuse(&place, reason);
+                return Ok(());
+            }
+        };
+        let own = property(self.plainer.column("id")).or(own);
+        let mut id = own.unwrap_or_else(|| record.to_string());
+        let times = self.given.entry(id.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            id = format!("{id}#{times}");
+        }
+        let mut made = Vec::new();
+        let plain = Plain { id, layer: self.layer, class: self.layer.name(), geometry, property };
+        if let Err(reason) = self.plainer.features(plain, &mut made) {
+            quarantine.refuse(&place, reason);
+            return Ok(());
+        }
+        made.into_iter().filter(|one| shape::touches(&one.geometry, self.area)).try_for_each(sink)
     }
 }
 

@@ -9,7 +9,7 @@ use geo::algorithm::bool_ops::{BooleanOps, FillRule, unary_union};
 use geo::orient::{Direction, Orient};
 use geo::{Area, BoundingRect, Coord, Geometry, LineString, MapCoords, MultiPolygon, Polygon, Validation};
 
-use crate::coord::LocalPlane;
+use crate::coord::{BBox, LocalPlane};
 
 /// Directions closer than this (cosine of 15°) are joined by a straight edge in a round join.
 const ROUND_COS: f64 = 0.965_925_826_289_068_3;
@@ -244,6 +244,17 @@ pub fn trim(line: &[Coord<f64>], start_m: f64, end_m: f64) -> Option<Vec<Coord<f
 /// Whether every coordinate is a finite longitude and latitude.
 pub fn in_range(geometry: &impl geo::CoordsIter<Scalar = f64>) -> bool {
     geometry.coords_iter().all(|c| c.x.abs() <= 180.0 && c.y.abs() <= 90.0)
+}
+
+/// The bounds of a geometry; `None` where it is empty.
+pub fn bounds(geometry: &Geometry<f64>) -> Option<BBox> {
+    let r = geometry.bounding_rect()?;
+    Some(BBox { xmin: r.min().x, ymin: r.min().y, xmax: r.max().x, ymax: r.max().y })
+}
+
+/// Whether the bounds of a geometry touch an area; all do without one.
+pub fn touches(geometry: &Geometry<f64>, area: Option<BBox>) -> bool {
+    area.is_none_or(|a| bounds(geometry).is_some_and(|b| b.intersects(&a)))
 }
 
 /// Polygons in degrees from polygons in a plane's metres: `None` where nothing valid of an area is left.

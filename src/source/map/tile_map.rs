@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::geojson::bounds;
 use super::mvt;
 use super::plain::Plainer;
+use super::shape;
 use crate::coord::BBox;
 use crate::coord::tile::Tile;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
@@ -115,7 +115,7 @@ impl<S: RasterTiles> MapSource for TileMap<S> {
                 quarantine.refuse(&place, kind);
             }
             for feature in features {
-                if area.is_none_or(|a| bounds(&feature.geometry).is_some_and(|b| b.intersects(&a))) {
+                if shape::touches(&feature.geometry, area) {
                     sink(feature)?;
                 }
             }

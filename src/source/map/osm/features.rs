@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use geo::{BoundingRect, Coord, Geometry, LineString, MultiPolygon, Point, Polygon};
+use geo::{Coord, Geometry, LineString, MultiPolygon, Point, Polygon};
 use rayon::prelude::*;
 
 use super::roads::Roads;
@@ -117,18 +117,13 @@ fn each<T: Sync>(
         for one in made {
             quarantine.merge(one.quarantine);
             for feature in one.features {
-                if area.is_none_or(|a| bounds(&feature.geometry).is_some_and(|b| b.intersects(&a))) {
+                if shape::touches(&feature.geometry, area) {
                     sink(feature)?;
                 }
             }
         }
     }
     Ok(())
-}
-
-fn bounds(geometry: &Geometry<f64>) -> Option<BBox> {
-    let r = geometry.bounding_rect()?;
-    Some(BBox { xmin: r.min().x, ymin: r.min().y, xmax: r.max().x, ymax: r.max().y })
 }
 
 fn way(context: &Context<'_>, way: &StoredWay, area: Option<BBox>) -> Made {

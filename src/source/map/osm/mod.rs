@@ -105,10 +105,7 @@ impl Counted {
         self.highways += other.highways;
         self.buildings += other.buildings;
         self.misplaced += other.misplaced;
-        self.extent = match (self.extent, other.extent) {
-            (Some(a), Some(b)) => Some(a.union(&b)),
-            (a, b) => a.or(b),
-        };
+        self.extent = BBox::around(self.extent, other.extent);
     }
 }
 

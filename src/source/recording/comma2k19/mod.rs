@@ -109,9 +109,7 @@ impl RecordingSource for Comma2k19 {
     }
 
     fn probe(&self) -> Result<Probe> {
-        let (mut quarantine, mut remarks) = (Quarantine::new(), Remarks::default());
-        let recordings = self.recordings(&mut quarantine, &mut remarks)?;
-        Ok(folder::probe_of(&recordings, &remarks, &quarantine))
+        folder::probe_read(|quarantine, remarks| self.recordings(quarantine, remarks))
     }
 
     fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {

@@ -24,7 +24,7 @@ use super::trace::Traces;
 use super::{civil, media_file, trace, trace_file};
 use listing::Listing;
 use settings::Settings;
-pub(super) use summary::probe as probe_of;
+pub(super) use summary::probe_read;
 
 /// The kind's name in the config.
 pub(super) const KIND: &str = "folder";

@@ -1,19 +1,28 @@
 //! What `probe` says of recordings.
 
 use crate::coord::{BBox, Geodetic};
-use crate::error::Quarantine;
+use crate::error::{Quarantine, Result};
 use crate::record::{Modality, Recording, Sensor};
 use crate::source::Probe;
 use crate::time::{ClockScale, Timestamp};
 
 use super::Remarks;
 
+/// What reading a source tells: the probe of readers that have no quicker way to know.
+///
+/// # Errors
+///
+/// Those of `read`.
+pub(in crate::source::recording) fn probe_read(
+    read: impl FnOnce(&mut Quarantine, &mut Remarks) -> Result<Vec<Recording>>,
+) -> Result<Probe> {
+    let (mut quarantine, mut remarks) = (Quarantine::new(), Remarks::default());
+    let recordings = read(&mut quarantine, &mut remarks)?;
+    Ok(probe(&recordings, &remarks, &quarantine))
+}
+
 /// Counts, extent, times, sensors, notes and problems of recordings.
-pub(in crate::source::recording) fn probe(
-    recordings: &[Recording],
-    remarks: &Remarks,
-    quarantine: &Quarantine,
-) -> Probe {
+pub(super) fn probe(recordings: &[Recording], remarks: &Remarks, quarantine: &Quarantine) -> Probe {
     let kind = recordings.first().map_or(super::KIND, |recording| recording.kind);
     let mut probe = Probe { kind: kind.to_string(), ..Probe::default() };
     let mut count = |what: String, n: usize| {

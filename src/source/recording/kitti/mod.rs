@@ -82,9 +82,7 @@ impl RecordingSource for Kitti {
     fn probe(&self) -> Result<Probe> {
         let objects: Vec<&Part> = self.parts.iter().filter(|part| matches!(part, Part::Object(_))).collect();
         if objects.len() < self.parts.len() {
-            let (mut quarantine, mut remarks) = (Quarantine::new(), Remarks::default());
-            let recordings = self.recordings(&mut quarantine, &mut remarks)?;
-            return Ok(folder::probe_of(&recordings, &remarks, &quarantine));
+            return folder::probe_read(|quarantine, remarks| self.recordings(quarantine, remarks));
         }
         let mut probe = Probe { kind: KIND.to_string(), ..Probe::default() };
         for file in &self.files {

@@ -76,9 +76,7 @@ impl RecordingSource for Mcap {
     }
 
     fn probe(&self) -> Result<Probe> {
-        let (mut quarantine, mut remarks) = (Quarantine::new(), Remarks::default());
-        let recording = self.recording(&mut quarantine, &mut remarks)?;
-        Ok(folder::probe_of(&[recording], &remarks, &quarantine))
+        folder::probe_read(|quarantine, remarks| Ok(vec![self.recording(quarantine, remarks)?]))
     }
 
     fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
