@@ -14,7 +14,6 @@ use crate::source::recording::picture::read_picture;
 use crate::source::{Limits, RecordingSource};
 
 use super::check_stop;
-use super::frames::camera_ahead;
 
 /// Pairs of pictures in memory at a time.
 const BATCH: usize = 16;
@@ -125,7 +124,7 @@ impl Seeing<'_> {
     fn eye(&self, frame: &FrameRecord) -> Option<Eye> {
         let sensor = self.recording.sensor(&frame.channel);
         let intrinsics = sensor.and_then(|s| s.camera.as_ref()).or(frame.intrinsics.as_ref())?;
-        let mount = sensor.and_then(|s| s.ego_se3_sensor).unwrap_or_else(camera_ahead);
+        let mount = sensor.and_then(|s| s.ego_se3_sensor).unwrap_or_else(Pose::flu_se3_rdf);
         Eye::new(intrinsics, mount * exif_turn(frame.orientation)).ok()
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::coord::{EnuFrame, Pose};
@@ -210,28 +210,10 @@ fn mount(recording: &Recording, frame: &FrameRecord, world: &EnuFrame, world_se3
                 let here = EnuFrame::new(world.to_geodetic(world_se3_ego.translation));
                 let axes = Pose::from_rotation_matrix(&world.rotation_from(&here), Vector3::zeros());
                 let ego_r_world = Pose::new(Vector3::zeros(), world_se3_ego.rotation).inverse();
-                ego_r_world * axes * Pose::level(Vector3::zeros(), heading) * camera_ahead()
+                ego_r_world * axes * Pose::level(Vector3::zeros(), heading) * Pose::flu_se3_rdf()
             }
-            None => camera_ahead(),
+            None => Pose::flu_se3_rdf(),
         },
     };
     upright * exif_turn(frame.orientation)
-}
-
-/// A camera (RDF) that looks along x of the ego (FLU).
-pub fn camera_ahead() -> Pose {
-    // Columns: right, down, forward of the camera in the ego's axes.
-    let r = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
-    Pose::from_rotation_matrix(&r, Vector3::zeros())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_camera_without_a_mount_looks_ahead() {
-        assert!((camera_ahead().rotation * Vector3::z() - Vector3::x()).norm() < 1e-12);
-        assert!((camera_ahead().rotation * Vector3::x() + Vector3::y()).norm() < 1e-12);
-    }
 }

@@ -28,6 +28,13 @@ impl Pose {
         Pose { translation: Vector3::zeros(), rotation: UnitQuaternion::identity() }
     }
 
+    /// `flu_se3_rdf`: a camera (x right, y down, z forward) that looks along x of an ego (x forward, y left, z up).
+    pub fn flu_se3_rdf() -> Pose {
+        // Columns: the camera's axes in the ego's.
+        let r = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
+        Pose::from_rotation_matrix(&r, Vector3::zeros())
+    }
+
     /// From a translation and a quaternion `[w, x, y, z]`, which is normalised.
     ///
     /// `None` where a number is not finite or the quaternion's norm is off 1 by more than 1 %.
@@ -145,6 +152,14 @@ pub fn wrap_degrees(angle: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_camera_ahead_looks_along_x_and_is_upright() {
+        let ahead = Pose::flu_se3_rdf();
+        assert!((ahead.rotation * Vector3::z() - Vector3::x()).norm() < 1e-12);
+        assert!((ahead.rotation * Vector3::x() + Vector3::y()).norm() < 1e-12);
+        assert!((ahead.rotation * Vector3::y() + Vector3::z()).norm() < 1e-12);
+    }
 
     #[test]
     fn a_level_pose_looks_where_its_heading_says() {

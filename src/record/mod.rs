@@ -7,6 +7,7 @@ mod recording;
 mod road_graph;
 mod sound;
 mod source_ref;
+mod video;
 
 pub use crate::coord::{CameraIntrinsics, CameraModelKind};
 pub use calibration::{Modality, Sensor, exif_turn};
@@ -21,3 +22,4 @@ pub use road_graph::{
 };
 pub use sound::Sound;
 pub use source_ref::{SourceFile, SourceRef};
+pub use video::{ColourMatrix, VideoColour, VideoPicture, VideoStretch};

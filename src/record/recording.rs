@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::coord::Geodetic;
 use crate::time::{ClockScale, Timestamp};
 
-use super::{CameraIntrinsics, Modality, Sensor, SourceRef};
+use super::{CameraIntrinsics, Modality, Sensor, SourceRef, VideoPicture};
 
 /// What heights of a recording are measured from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -194,6 +194,8 @@ pub enum MediaRef {
     },
     /// A message of a log (MCAP, ROS bag).
     Message(Arc<MessageRef>),
+    /// A picture of a video.
+    Video(VideoPicture),
 }
 
 impl MediaRef {
@@ -202,6 +204,7 @@ impl MediaRef {
         match self {
             MediaRef::File(path) | MediaRef::Range { path, .. } => path,
             MediaRef::Message(message) => &message.block.path,
+            MediaRef::Video(picture) => &picture.stretch.path,
         }
     }
 }

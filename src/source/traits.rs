@@ -112,6 +112,7 @@ pub fn read_media(media: &MediaRef) -> Result<Vec<u8>> {
             }
             Ok(bytes)
         }
+        MediaRef::Video(picture) => super::recording::video_media(picture).map_err(|kind| kind.in_file(media.path())),
         MediaRef::Message(message) => {
             super::recording::message_media(message).map_err(|kind| kind.in_file(&message.block.path))
         }

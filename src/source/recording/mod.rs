@@ -26,5 +26,7 @@ mod table;
 mod trace;
 mod trace_file;
 mod ubx;
+mod video;
 
 pub(in crate::source) use messages::message_media;
+pub(in crate::source) use video::video_media;

@@ -1,14 +1,13 @@
 //! Where the sensors of a vehicle sit: `ego_se3_sensor` and `calibration.json`.
 
-use nalgebra::{Matrix3, Quaternion, UnitQuaternion, Vector3};
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use serde_json::{Map, Value, json};
 
 use crate::coord::{CameraIntrinsics, Pose};
 
 /// The axes of a camera (right, down, forward) in a FLU body, looking forward and `down_deg` downwards.
 fn camera_axes(down_deg: f64) -> UnitQuaternion<f64> {
-    let level =
-        Pose::from_rotation_matrix(&Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0), Vector3::zeros());
+    let level = Pose::flu_se3_rdf();
     let (sin, cos) = libm::sincos(down_deg.to_radians() / 2.0);
     UnitQuaternion::new_normalize(Quaternion::new(cos, 0.0, sin, 0.0)) * level.rotation
 }

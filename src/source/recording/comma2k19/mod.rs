@@ -5,7 +5,7 @@
 //! ROUTE/SEGMENT/processed_log/GNSS/live_gnss_ublox/{t,value}                   the receiver's own solution
 //! ROUTE/SEGMENT/processed_log/IMU/{accelerometer,gyro}/{t,value}
 //! ROUTE/SEGMENT/processed_log/CAN/{speed,steering_angle}/{t,value}             NumPy arrays without an ending
-//! ROUTE/SEGMENT/video.hevc                                                     not read: there is no HEVC decoder here
+//! ROUTE/SEGMENT/video.hevc                                                     a picture per row of frame_times
 //! ```
 //!
 //! - Times of the logs are seconds since the phone was booted. `frame_times` and `frame_gps_times` (GPS week and seconds)
@@ -14,11 +14,14 @@
 //! - Positions are ECEF metres of the phone. Orientations are `ecef_r_device`, the device's axes forward, right, down:
 //!   the documentation says the inverse, the data (velocities lie along the first axis) do not.
 //! - The ego is the phone with its axes turned to forward, left, up: the data set has no mount in the car.
+//! - The camera is the phone's (a EON's, a OnePlus 3T): 1164 × 874 pixels, focal length 910 (openpilot's
+//!   `common/transformations/camera.py`), its axes those of the device.
 //! - The steering angle is that of the wheel in the driver's hands, degrees, left positive; the cars' ratios
 //!   (openpilot's `values.py`: RAV4 16.88, Civic 15.38) turn it to that of the road wheels, told by CAN addresses.
 //!
 //! Source: `commaai/comma2k19`, `README.md` and `notebooks/processed_readers.ipynb`.
 
+mod pictures;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -91,7 +94,8 @@ pub(crate) fn open(path: &Path, options: &RecordingOptions) -> Result<Box<dyn Re
     }
     let mut files = Vec::new();
     for prefix in &segments {
-        let inside = ARRAYS.iter().filter_map(|array| files::find(path, &format!("{prefix}{array}")));
+        let names = ARRAYS.iter().chain([&pictures::VIDEO]);
+        let inside = names.filter_map(|name| files::find(path, &format!("{prefix}{name}")));
         files.extend(inside);
     }
     files.sort_by(|a, b| a.relative.cmp(&b.relative));
@@ -152,9 +156,13 @@ impl Comma2k19 {
             note(remarks, "CAN addresses are those of no known car: the steering angle is left out");
         }
         note(remarks, clock.how());
-        for _ in route.segments.iter().filter(|(_, folder)| folder.join("video.hevc").is_file()) {
-            note(remarks, "video.hevc is not read: there is no HEVC decoder here");
+        let license: Arc<str> = self.options.license.as_str().into();
+        for ((prefix, folder), segment) in route.segments.iter().zip(&segments) {
+            let video = pictures::Video { folder, prefix, license: &license, limits };
+            recording.frames.extend(pictures::frames(&video, segment, &clock, remarks, quarantine));
         }
+        recording.frames.sort_by(|a, b| (a.t, &a.stem).cmp(&(b.t, &b.stem)));
+        recording.sensors.extend(pictures::sensor(&recording.frames));
         // The device's axes are forward, right, down.
         let turn = UnitQuaternion::new_normalize(Quaternion::new(0.0, 1.0, 0.0, 0.0));
         if !recording.imu.is_empty() {
@@ -171,12 +179,12 @@ impl Comma2k19 {
             ("imu", !recording.imu.is_empty(), clock.scale()),
             ("wheel", !recording.wheel.is_empty(), clock.scale()),
             ("poses", !recording.poses.is_empty(), clock.scale()),
+            (pictures::CHANNEL, !recording.frames.is_empty(), clock.scale()),
         ] {
             if present {
                 recording.clocks.push(Clock { sensor: sensor.to_string(), scale });
             }
         }
-        let license: Arc<str> = self.options.license.as_str().into();
         let used =
             self.files.iter().filter(|f| route.segments.iter().any(|(prefix, _)| f.relative.starts_with(prefix)));
         recording.sources.extend(used.map(|file| SourceRef {

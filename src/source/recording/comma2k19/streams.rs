@@ -36,6 +36,8 @@ struct Row<const N: usize> {
 /// What one minute holds; a log that is missing or broken is empty.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
+    /// Seconds since boot of every picture of the video; NaN where it is not known.
+    pub frame_times: Vec<f64>,
     gps_times: Stream<2>,
     positions: Stream<3>,
     orientations: Stream<4>,
@@ -64,7 +66,13 @@ impl Segment {
             false => Vec::new(),
         };
         let known = STEERING_RATIOS.iter().find(|(address, _)| address_rows.iter().any(|row| row[0] == *address));
+        let frame_times = pose.join("frame_times");
+        let picture_rows = match frame_times.is_file() {
+            true => array::<1>(&frame_times, limits, quarantine).unwrap_or_default(),
+            false => Vec::new(),
+        };
         Segment {
+            frame_times: picture_rows.into_iter().map(|[boot_s]| boot_s).collect(),
             gps_times: Stream::read(gps, limits, quarantine),
             positions: Stream::read(positions, limits, quarantine),
             orientations: Stream::read(orientations, limits, quarantine),
@@ -169,7 +177,8 @@ impl BootClock {
         }
     }
 
-    fn time(self, boot_s: f64) -> Option<Timestamp> {
+    /// The time of a moment since boot.
+    pub(super) fn time(self, boot_s: f64) -> Option<Timestamp> {
         let offset = match self {
             BootClock::Poses(offset) | BootClock::Gnss(offset) => offset,
             BootClock::Unknown => 0,
@@ -224,7 +233,7 @@ fn joined<const N: usize, T>(
     all
 }
 
-const NO_TIME: &str = "its time is out of range";
+pub(super) const NO_TIME: &str = "its time is out of range";
 
 /// The given poses.
 pub(super) fn poses(segments: &[Segment], clock: &BootClock, quarantine: &mut Quarantine) -> Vec<PoseFix> {

@@ -94,6 +94,38 @@ fn minutes_of_a_route_are_one_recording_on_one_clock() {
 }
 
 #[test]
+fn pictures_of_the_video_are_at_the_times_of_their_poses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let route = folder.path().join("b0c9|2018-08-02--08-34-47");
+    segment(&route.join("9"), 500.0);
+    segment(&route.join("10"), 501.05);
+    let video = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hevc/closed.hevc");
+    std::fs::copy(&video, route.join("9/video.hevc")).expect("copied");
+    std::fs::copy(&video, route.join("10/video.hevc")).expect("copied");
+    let (recordings, quarantine) = read(folder.path());
+    assert!(quarantine.is_empty(), "{quarantine:?}");
+    let [recording] = recordings.as_slice() else { panic!("one recording") };
+    // 15 pictures a minute where there are 21 times.
+    assert_eq!(recording.frames.len(), 30);
+    for (k, frame) in recording.frames.iter().enumerate() {
+        let row = if k < 15 { k } else { k + 6 };
+        assert_eq!(frame.t, recording.poses[row].t, "picture {k}");
+        assert_eq!(frame.source.record, Some(k as u64 % 15));
+    }
+    assert_eq!((recording.frames[0].stem.as_str(), recording.frames[29].stem.as_str()), ("9-0000", "10-0014"));
+    let source = open(folder.path(), &RecordingOptions::default()).expect("opens");
+    assert_eq!(source.files().iter().filter(|f| f.relative.ends_with("video.hevc")).count(), 2);
+    let bytes: Vec<Vec<u8>> = recording.frames.iter().map(|f| source.media(f).expect("decodes")).collect();
+    assert!(bytes[0] == bytes[15] && bytes[0] != bytes[1]);
+    let front = recording.sensor("front").expect("a camera");
+    assert!(front.camera.is_none(), "its size is not the phone's");
+    assert_eq!(front.ego_se3_sensor, Some(Pose::flu_se3_rdf()));
+    assert!(recording.clocks.iter().any(|c| c.sensor == "front" && c.scale == ClockScale::Utc));
+    let probe = source.probe().expect("probes");
+    assert!(probe.notes.iter().any(|note| note.contains("ends before frame_times")), "{:?}", probe.notes);
+}
+
+#[test]
 fn what_is_missing_or_broken_costs_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let minute = folder.path().join("3");

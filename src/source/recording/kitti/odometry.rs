@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::Vector3;
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -129,11 +129,6 @@ fn times(file: &SourceFile, limits: &Limits, quarantine: &mut Quarantine) -> Res
     Ok(text.split(|&c| c == b'\n').filter(|_| !text.is_empty()).enumerate().map(parse).collect())
 }
 
-/// A rotation from the axes of a camera (right, down, forward) to those of an ego (forward, left, up).
-fn flu_se3_rdf() -> Pose {
-    Pose::from_rotation_matrix(&Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0), Vector3::zeros())
-}
-
 /// A line a frame: `world_se3_cam0`, 3×4, where the world is the first camera.
 fn poses(
     sequence: &Folder,
@@ -152,7 +147,7 @@ fn poses(
     })?;
     let bytes = files::read(&file.absolute, limits).map_err(|kind| kind.in_file(&file.absolute))?;
     let enu_se3_start = Pose::level(Vector3::zeros(), start.heading_deg);
-    let flu_se3_rdf = flu_se3_rdf();
+    let flu_se3_rdf = Pose::flu_se3_rdf();
     let mut records = Vec::new();
     let text = String::from_utf8_lossy(&bytes);
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -195,7 +190,7 @@ fn sensors(sequence: &Folder, limits: &Limits, used: &mut Vec<SourceFile>, quara
             return all;
         }
     };
-    let flu_se3_rdf = flu_se3_rdf();
+    let flu_se3_rdf = Pose::flu_se3_rdf();
     for (channel, i) in BENCHMARK.iter().filter(|c| c.2 == Modality::Camera).zip(0..) {
         match calibration.rectified(&format!("P{i}")) {
             Ok((intrinsics, cam_se3_cam0)) => all.push(Sensor {

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nalgebra::{Matrix3, UnitQuaternion, Vector3};
+use nalgebra::{UnitQuaternion, Vector3};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -314,7 +314,7 @@ impl Mapillary {
             );
             recording.poses = order::rising(poses, |p| p.t.unwrap_or_default(), &self.root, quarantine);
         }
-        let mount = Pose::from_rotation_matrix(&flu_r_rdf(), Vector3::zeros());
+        let mount = Pose::flu_se3_rdf();
         let channels = channels(&shots, self.options.channel.as_deref().unwrap_or("camera"));
         for (channel, members) in &channels {
             let camera = typical(members.iter().filter_map(|&i| shots[i].camera.as_ref()));
@@ -362,7 +362,7 @@ impl Shot {
     /// The pose of the ego, where structure from motion gave one and the time is known.
     fn pose(&self) -> Option<PoseFix> {
         let (t, place, upright) = (self.entity.t?, self.entity.computed?, self.upright()?);
-        let rdf_r_flu = Pose::from_rotation_matrix(&flu_r_rdf().transpose(), Vector3::zeros()).rotation;
+        let rdf_r_flu = Pose::flu_se3_rdf().inverse().rotation;
         Some(PoseFix { t: Some(t), place: with_height(place), rotation: upright * rdf_r_flu })
     }
 
@@ -382,11 +382,6 @@ impl Shot {
 
 fn with_height(place: Geodetic) -> Geodetic {
     Geodetic { height_m: if place.height_m.is_finite() { place.height_m } else { 0.0 }, ..place }
-}
-
-/// Rotation from a camera's axes (right, down, forward) to the ego's (forward, left, up).
-fn flu_r_rdf() -> Matrix3<f64> {
-    Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 }
 
 fn apart_m(a: Geodetic, b: Geodetic) -> f64 {

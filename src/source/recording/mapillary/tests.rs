@@ -128,7 +128,8 @@ fn fisheyes_and_panoramas_are_cameras_and_others_are_said() {
 fn a_camera_held_upright_looks_the_same_way_served_upright_or_as_stored() {
     // EXIF 6: the pixels' left is the scene's up. World to sensor, row by row: right is down, down is
     // west, forward is north.
-    let world_to_raw = UnitQuaternion::from_matrix(&Matrix3::new(0.0, 0.0, -1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 0.0));
+    let world_to_raw =
+        UnitQuaternion::from_matrix(&nalgebra::Matrix3::new(0.0, 0.0, -1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 0.0));
     let axis = world_to_raw.scaled_axis();
     let turned = |i| with(northwards(i), json!({"computed_rotation": axis.as_slice(), "exif_orientation": 6}));
     let folder = folder_of(&[turned(0), turned(1)]);
@@ -222,7 +223,7 @@ fn a_folder_without_anything_usable_is_an_error_that_says_why() {
 #[test]
 fn headings_are_clockwise_from_north() {
     // Looking east, level: world to camera has right = south, down = down, forward = east.
-    let east = UnitQuaternion::from_matrix(&Matrix3::new(0.0, -1.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0));
+    let east = UnitQuaternion::from_matrix(&nalgebra::Matrix3::new(0.0, -1.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0));
     let turned = |i| with(northwards(i), json!({"computed_rotation": east.scaled_axis().as_slice()}));
     let folder = folder_of(&[turned(0), turned(1)]);
     let (recordings, _) = read(folder.path());

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::coord::{EnuFrame, Geodetic, Pose};
@@ -297,8 +297,7 @@ impl OpenSfm {
 
     /// The pictures with their poses, by name.
     fn placed<'a>(&self, part: &'a Reconstruction, quarantine: &mut Quarantine) -> Vec<Placed<'a>> {
-        let flu_r_rdf = Matrix3::new(0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0);
-        let flu_se3_rdf = Pose::from_rotation_matrix(&flu_r_rdf, Vector3::zeros());
+        let flu_se3_rdf = Pose::flu_se3_rdf();
         let moved = |t: &file::Transform| t.rotation.iter().chain(&t.translation).any(|v| v.abs() > 1e-9);
         let rig = part.rig_cameras.values().any(moved);
         let instances: BTreeMap<&str, (&file::RigInstance, &str)> = part
