@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import pycolmap
 import pytest
 from drives import FISHEYE, HEIGHT, START_NS, WIDTH, K, write_config
 from numpy.typing import NDArray
@@ -122,6 +123,11 @@ def test_one_point_hits_one_pixel_in_every_export(exported: Any, turn: wl.Datase
     assert model == "OPENCV" and params[:2] == [str(WIDTH), str(HEIGHT)]
     found = brown(points[:, 0] / points[:, 2], points[:, 1] / points[:, 2], *d) * [fx, fy] + [cx - 0.5, cy - 0.5]
     assert np.abs(found - raw).max() < 0.01
+
+    # COLMAP's own reader and projection.
+    model_of_colmap = pycolmap.Reconstruction(str(out / "turn/sparse/0"))
+    image = next(i for i in model_of_colmap.images.values() if i.name == f"front/{name}.jpg")
+    assert np.abs([image.project_point(p) - 0.5 for p in world] - raw).max() < 0.01
 
     # nerfstudio: camera to world of OpenGL's axes.
     out, _ = exported("nerfstudio")
