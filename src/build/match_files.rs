@@ -21,9 +21,9 @@ use super::road_cache::Kept;
 pub struct TraceMatch {
     /// The roads.
     pub graph: Arc<RoadGraph>,
-    /// The positions as read, of all tracks.
-    pub fixes: Vec<GnssFix>,
-    /// Where they are, and the path.
+    /// The positions as read, track by track.
+    pub tracks: Vec<Vec<GnssFix>>,
+    /// Where they are, numbered over all tracks, and the path.
     pub matched: Matched,
     /// What was refused while reading.
     pub quarantine: Quarantine,
@@ -71,7 +71,7 @@ pub fn read_roads(map: &Path, quarantine: &mut Quarantine) -> Result<RoadGraph> 
 /// Those of the readers, or where there is no position.
 pub fn read_tracks(trace: &Path, quarantine: &mut Quarantine) -> Result<Vec<Vec<GnssFix>>> {
     let recordings = open_recording(trace, None, &RecordingOptions::default())?.read(quarantine)?;
-    let tracks: Vec<Vec<GnssFix>> = recordings.iter().map(positions).filter(|t| !t.is_empty()).collect();
+    let tracks: Vec<Vec<GnssFix>> = recordings.into_iter().map(positions).filter(|t| !t.is_empty()).collect();
     match tracks.is_empty() {
         true => Err(ErrorKind::malformed("trace", "no position in it").in_file(trace)),
         false => Ok(tracks),
@@ -87,13 +87,14 @@ pub fn match_files(trace: &Path, map: &Path, mode: Mode) -> Result<TraceMatch> {
     let mut quarantine = Quarantine::new();
     let tracks = read_tracks(trace, &mut quarantine)?;
     let graph = read_roads(map, &mut quarantine)?;
-    Ok(match_fixes(Arc::new(graph), mode, &tracks, quarantine))
+    Ok(match_fixes(Arc::new(graph), mode, tracks, quarantine))
 }
 
 /// Matches tracks one after the other; each begins a part of its own.
-pub fn match_fixes(graph: Arc<RoadGraph>, mode: Mode, tracks: &[Vec<GnssFix>], quarantine: Quarantine) -> TraceMatch {
+pub fn match_fixes(graph: Arc<RoadGraph>, mode: Mode, tracks: Vec<Vec<GnssFix>>, quarantine: Quarantine) -> TraceMatch {
     let mut matcher = Matcher::new(&graph, mode);
     let mut all = Matched::default();
+    all.points.reserve_exact(tracks.iter().map(Vec::len).sum());
     for (i, track) in tracks.iter().enumerate() {
         let mut one = matcher.run(track);
         if i > 0 {
@@ -107,11 +108,11 @@ pub fn match_fixes(graph: Arc<RoadGraph>, mode: Mode, tracks: &[Vec<GnssFix>], q
         all.breaks.extend(one.breaks);
         all.sigma_m = one.sigma_m.max(all.sigma_m);
     }
-    TraceMatch { graph, fixes: tracks.concat(), matched: all, quarantine }
+    TraceMatch { graph, tracks, matched: all, quarantine }
 }
 
 /// The positions of a recording: GNSS fixes, else given poses, else geotags of pictures in their order.
-fn positions(recording: &Recording) -> Vec<GnssFix> {
+fn positions(recording: Recording) -> Vec<GnssFix> {
     let at = |t, place, record| GnssFix {
         t,
         place,
@@ -122,7 +123,7 @@ fn positions(recording: &Recording) -> Vec<GnssFix> {
         record,
     };
     if !recording.gnss.is_empty() {
-        return recording.gnss.clone();
+        return recording.gnss;
     }
     if !recording.poses.is_empty() {
         return recording.poses.iter().enumerate().map(|(i, p)| at(p.t, p.place, i as u64)).collect();
@@ -159,12 +160,12 @@ struct BreakJson<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize)]
-struct AnswerJson<'a> {
-    points: Vec<PointJson>,
-    path: Vec<EdgeJson>,
-    breaks: Vec<BreakJson<'a>>,
-}
+/// Decimal places of metres and probabilities: a tenth of a millimetre, or a ten-thousandth.
+const SHORT: u32 = 4;
+/// Decimal places of degrees: a millimetre.
+const DEGREES: u32 = 8;
+/// Text is handed on in pieces of so many bytes.
+const PIECE: usize = 1 << 16;
 
 /// Rounded to a tenth of a millimetre, or a ten-thousandth.
 fn short(value: f64) -> f64 {
@@ -174,6 +175,96 @@ fn short(value: f64) -> f64 {
 /// Degrees rounded to a millimetre or less.
 fn degrees(value: f64) -> f64 {
     libm::round(value * 1e8) / 1e8
+}
+
+/// Digits of a number at the end of a buffer of zeros (as digits), at least so many; and where they begin.
+fn digits(mut value: u64, least: usize) -> ([u8; 24], usize) {
+    let mut buffer = [b'0'; 24];
+    let mut at = buffer.len();
+    while value >= 10 {
+        let pair = (value % 100) as u8;
+        value /= 100;
+        at -= 2;
+        buffer[at] = b'0' + pair / 10;
+        buffer[at + 1] = b'0' + pair % 10;
+    }
+    if value > 0 {
+        at -= 1;
+        buffer[at] = b'0' + value as u8;
+    }
+    (buffer, at.min(buffer.len() - least))
+}
+
+/// Adds a whole number in digits.
+fn put_integer(out: &mut Vec<u8>, value: i64) {
+    let (buffer, at) = digits(value.unsigned_abs(), 1);
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&buffer[at..]);
+}
+
+/// Adds a number rounded to so many decimal places as JSON has it, without zeros at its end; `null` where it is none.
+///
+/// It reads as [`short`] or [`degrees`] of the number. A number's shortest digits are sought in general; where the places
+/// are known, they are those of a whole number.
+fn put_decimal(out: &mut Vec<u8>, value: f64, places: u32) {
+    let power = 10_u32.pow(places);
+    let whole = libm::round(value * f64::from(power));
+    // Beyond 15 digits the rounded number has others.
+    if whole.is_nan() || whole.abs() >= 1e15 {
+        let value = if value.is_finite() { (whole / f64::from(power)).to_string() } else { "null".to_string() };
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
+    if whole < 0.0 {
+        out.push(b'-');
+    }
+    let places = places as usize;
+    let (buffer, at) = digits(whole.abs() as u64, places + 1);
+    let point = buffer.len() - places;
+    out.extend_from_slice(&buffer[at..point]);
+    out.push(b'.');
+    let zeros = buffer[point + 1..].iter().rev().take_while(|d| **d == b'0').count();
+    out.extend_from_slice(&buffer[point..buffer.len() - zeros]);
+}
+
+impl PointJson {
+    /// The point as it is written.
+    fn rounded(self) -> PointJson {
+        PointJson {
+            offset_m: self.offset_m.map(short),
+            lon: self.lon.map(degrees),
+            lat: self.lat.map(degrees),
+            distance_m: self.distance_m.map(short),
+            probability: self.probability.map(short),
+            ..self
+        }
+    }
+
+    /// Adds the point as one JSON object.
+    fn put(&self, out: &mut Vec<u8>) {
+        let integer = |out: &mut Vec<u8>, name: &str, value: Option<i64>| {
+            out.extend_from_slice(name.as_bytes());
+            match value {
+                Some(value) => put_integer(out, value),
+                None => out.extend_from_slice(b"null"),
+            }
+        };
+        let decimal = |out: &mut Vec<u8>, name: &str, value: Option<f64>, places: u32| {
+            out.extend_from_slice(name.as_bytes());
+            put_decimal(out, value.unwrap_or(f64::NAN), places);
+        };
+        integer(out, "{\"index\":", Some(self.index as i64));
+        integer(out, ",\"t_ns\":", self.t_ns);
+        integer(out, ",\"way_id\":", self.way_id);
+        decimal(out, ",\"offset_m\":", self.offset_m, SHORT);
+        decimal(out, ",\"lon\":", self.lon, DEGREES);
+        decimal(out, ",\"lat\":", self.lat, DEGREES);
+        decimal(out, ",\"distance_m\":", self.distance_m, SHORT);
+        decimal(out, ",\"probability\":", self.probability, SHORT);
+        out.push(b'}');
+    }
 }
 
 impl TraceMatch {
@@ -194,42 +285,74 @@ impl TraceMatch {
     ///
     /// Where `out` cannot be written.
     pub fn write_json(&self, out: &mut dyn Write) -> Result<()> {
-        serde_json::to_writer(&mut *out, &self.answer())
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-            .map_err(written)
+        let mut text = b"{\"points\":[".to_vec();
+        for point in self.points() {
+            if point.index > 0 {
+                text.push(b',');
+            }
+            point.put(&mut text);
+            if text.len() >= PIECE {
+                out.write_all(&text).map_err(written)?;
+                text.clear();
+            }
+        }
+        out.write_all(&text).map_err(written)?;
+        let rest = |out: &mut dyn Write| -> std::io::Result<()> {
+            out.write_all(b"],\"path\":")?;
+            serde_json::to_writer(&mut *out, &self.path().collect::<Vec<_>>())?;
+            out.write_all(b",\"breaks\":")?;
+            serde_json::to_writer(&mut *out, &self.breaks().collect::<Vec<_>>())?;
+            out.write_all(b"}\n")
+        };
+        rest(out).map_err(written)
     }
 
     /// The same as a value.
     pub fn to_value(&self) -> Value {
         // Numbers, texts and lists alone: nothing of it can fail.
-        serde_json::to_value(self.answer()).unwrap_or_default()
+        let list = |all: Vec<std::result::Result<Value, _>>| -> Value {
+            all.into_iter().map(std::result::Result::unwrap_or_default).collect()
+        };
+        json!({
+            "points": list(self.points().map(|p| serde_json::to_value(p.rounded())).collect()),
+            "path": list(self.path().map(serde_json::to_value).collect()),
+            "breaks": list(self.breaks().map(serde_json::to_value).collect()),
+        })
     }
 
-    fn answer(&self) -> AnswerJson<'_> {
-        let points = self.fixes.iter().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
+    fn fixes(&self) -> impl Iterator<Item = &GnssFix> {
+        self.tracks.iter().flatten()
+    }
+
+    fn points(&self) -> impl Iterator<Item = PointJson> {
+        self.fixes().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
             let on = |value: f64| at.way.map(|_| value);
             PointJson {
                 index,
                 t_ns: fix.t.map(|t| t.ns()),
                 way_id: at.way.map(|w| self.way_id(w)),
-                offset_m: on(short(at.offset_m)),
-                lon: on(degrees(at.lon)),
-                lat: on(degrees(at.lat)),
-                distance_m: on(short(at.distance_m)),
-                probability: on(short(at.probability)),
+                offset_m: on(at.offset_m),
+                lon: on(at.lon),
+                lat: on(at.lat),
+                distance_m: on(at.distance_m),
+                probability: on(at.probability),
             }
-        });
-        let path = self.matched.path.iter().map(|edge| EdgeJson {
+        })
+    }
+
+    fn path(&self) -> impl Iterator<Item = EdgeJson> {
+        self.matched.path.iter().map(|edge| EdgeJson {
             way_id: self.way_id(edge.way),
             from_node: edge.nodes[0],
             to_node: edge.nodes[1],
             from_offset_m: short(edge.way_m[0]),
             to_offset_m: short(edge.way_m[1]),
             probability: short(edge.probability),
-        });
-        let breaks = self.matched.breaks.iter().map(|b| BreakJson { index: b.index, reason: &b.reason });
-        AnswerJson { points: points.collect(), path: path.collect(), breaks: breaks.collect() }
+        })
+    }
+
+    fn breaks(&self) -> impl Iterator<Item = BreakJson<'_>> {
+        self.matched.breaks.iter().map(|b| BreakJson { index: b.index, reason: &b.reason })
     }
 
     /// Writes GeoJSON: a line for each unbroken part of the path, then a point for each fix (where it is on the road,
@@ -295,7 +418,7 @@ impl TraceMatch {
         let whole = |v: Option<i64>| v.map(|v| v.to_string()).unwrap_or_default();
         writeln!(out, "index,t_ns,lon,lat,way_id,offset_m,matched_lon,matched_lat,distance_m,probability")
             .map_err(written)?;
-        for (row, fix) in self.rows().iter().zip(&self.fixes) {
+        for (row, fix) in self.rows().iter().zip(self.fixes()) {
             let on = |v: f64| row.way_id.map(|_| degrees(v));
             writeln!(
                 out,
@@ -329,7 +452,7 @@ impl TraceMatch {
     }
 
     fn rows(&self) -> Vec<MatchedRow> {
-        let rows = self.fixes.iter().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
+        let rows = self.fixes().zip(&self.matched.points).enumerate().map(|(index, (fix, at))| {
             let on = |value: f64| at.way.map(|_| short(value));
             let (lon, lat) = match at.way {
                 Some(_) => (at.lon, at.lat),
@@ -352,4 +475,68 @@ impl TraceMatch {
 
 fn written(error: std::io::Error) -> Error {
     ErrorKind::io("write the answer", error).bare()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coord::Geodetic;
+    use crate::record::{Modes, RoadLine};
+    use crate::time::Timestamp;
+
+    #[test]
+    fn decimals_read_as_the_rounded_number() {
+        let text = |value: f64, places: u32| {
+            let mut out = Vec::new();
+            put_decimal(&mut out, value, places);
+            String::from_utf8(out).expect("text")
+        };
+        for (value, want) in
+            [(0.0, "0.0"), (-0.0, "0.0"), (12.5, "12.5"), (-0.00004, "0.0"), (-0.25, "-0.25"), (7.00009, "7.0001")]
+        {
+            assert_eq!(text(value, SHORT), want);
+        }
+        assert_eq!(text(-127.123_456_789, DEGREES), "-127.12345679");
+        assert_eq!((text(f64::NAN, SHORT), text(1e300, SHORT).parse()), ("null".to_string(), Ok(1e300)));
+        for k in 0..20_000 {
+            let value = (f64::from(k) - 10_000.0) * 0.013_579_3;
+            assert_eq!(text(value, SHORT).parse(), Ok(short(value)));
+            assert_eq!(text(value, DEGREES).parse(), Ok(degrees(value)));
+        }
+        let mut out = Vec::new();
+        [i64::MIN, -7, 0, i64::MAX].into_iter().for_each(|n| put_integer(&mut out, n));
+        assert_eq!(out, format!("{}-70{}", i64::MIN, i64::MAX).into_bytes());
+    }
+
+    #[test]
+    fn the_text_says_what_the_value_says() {
+        let mut builder = RoadGraphBuilder::default();
+        builder.lines.push(RoadLine {
+            id: 7,
+            nodes: vec![1, 2],
+            points: vec![(127.0, 37.0), (127.01, 37.0)],
+            access: [Modes::ALL; 2],
+            ..RoadLine::default()
+        });
+        let (graph, _) = builder.build();
+        let fix = |k: i64, lat: f64| GnssFix {
+            t: Timestamp::from_seconds(1.7e9 + k as f64),
+            place: Geodetic::new(127.001 + 1e-4 * k as f64, lat, 0.0),
+            speed_mps: None,
+            course_deg: None,
+            sigma_xy_m: None,
+            sigma_z_m: None,
+            record: k as u64,
+        };
+        let near: Vec<GnssFix> = (0..9).map(|k| fix(k, 37.000_02)).collect();
+        let far: Vec<GnssFix> = (0..3).map(|k| fix(k, 37.5)).collect();
+        let found = match_fixes(Arc::new(graph), Mode::Car, vec![near, far], Quarantine::new());
+        let mut text = Vec::new();
+        found.write_json(&mut text).expect("written");
+        let read: Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(read, found.to_value());
+        assert_eq!(read["points"].as_array().map(Vec::len), Some(12));
+        assert_eq!((&read["points"][0]["way_id"], &read["points"][11]["way_id"]), (&json!(7), &Value::Null));
+        assert_eq!(read["breaks"].as_array().map(Vec::len), Some(2));
+    }
 }

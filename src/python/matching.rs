@@ -94,7 +94,7 @@ pub(super) fn match_trace<'py>(
             Arc::new(py.detach(|| read_roads(&path, &mut quarantine))?)
         }
     };
-    let value = py.detach(|| match_fixes(graph, mode, &tracks, quarantine).to_value());
+    let value = py.detach(|| match_fixes(graph, mode, tracks, quarantine).to_value());
     json_to_python(py, &value)
 }
 

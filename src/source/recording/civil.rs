@@ -147,6 +147,11 @@ pub(super) fn fraction_ns(digits: &[u8]) -> i64 {
 /// nanosecond can hold: a float would lose a quarter of a microsecond on today's dates.
 pub(super) fn count_ns(text: &[u8], unit_ns: i64) -> Option<i64> {
     let text = text.trim_ascii();
+    // Mostly nothing but digits; nineteen of them fit.
+    if text.len() <= 19 && text.iter().all(u8::is_ascii_digit) && !text.is_empty() {
+        let count = text.iter().fold(0_u64, |n, c| n * 10 + u64::from(c - b'0'));
+        return i64::try_from(count).ok()?.checked_mul(unit_ns);
+    }
     let (negative, body) = match text.first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

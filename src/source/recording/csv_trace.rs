@@ -59,6 +59,8 @@ pub(super) fn read(
     let mut tracks: Vec<Trace> = Vec::new();
     let mut index: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut heights = false;
+    // Rows of a track mostly follow each other.
+    let (mut last, mut last_at) = (Vec::new(), None);
     while table.advance()? {
         let fix = || -> Result<GnssFix, &'static str> {
             let height_m = table.number(height)?;
@@ -80,8 +82,8 @@ pub(super) fn read(
             Ok(fix) => {
                 heights |= table.text(height).is_some();
                 let key = table.text(track).unwrap_or_default();
-                let at = match index.get(key) {
-                    Some(&at) => at,
+                let at = match last_at.filter(|_| last == key).or_else(|| index.get(key).copied()) {
+                    Some(at) => at,
                     None => {
                         index.insert(key.to_vec(), tracks.len());
                         let name = (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned());
@@ -89,6 +91,11 @@ pub(super) fn read(
                         tracks.len() - 1
                     }
                 };
+                if last_at != Some(at) {
+                    last_at = Some(at);
+                    last.clear();
+                    last.extend_from_slice(key);
+                }
                 tracks[at].push(fix, table.line());
             }
             Err(reason) => quarantine.refuse(&Location::line(path, table.line()), reason),

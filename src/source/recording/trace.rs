@@ -57,6 +57,17 @@ impl Trace {
         };
         // An unknown epoch may well be the midnight before.
         let usable = |fix: &GnssFix| fix.t.filter(|&t| scale == ClockScale::Unknown || t >= order::FIRST_PLAUSIBLE);
+        // Mostly nothing is wrong, and nothing has to be copied.
+        let mut before = None;
+        let in_order = |fix: &GnssFix| {
+            let t = usable(fix);
+            let later = t.is_some() && before < t;
+            before = t;
+            later
+        };
+        if self.fixes.iter().all(in_order) {
+            return self.fixes;
+        }
         let timed: Vec<usize> = (0..self.fixes.len()).filter(|&i| usable(&self.fixes[i]).is_some()).collect();
         let times: Vec<_> = timed.iter().filter_map(|&i| usable(&self.fixes[i])).collect();
         let verdicts = order::judge(&times);
