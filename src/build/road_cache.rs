@@ -88,7 +88,7 @@ mod tests {
         let told: Vec<(&str, &str)> = told.iter().map(|(file, reason, _)| (file, reason)).collect();
         assert_eq!(told, [("there/town.osm.pbf", "a reason")]);
 
-        std::fs::write(&kept.path, b"WLROADS\x01, but no more").expect("writable");
+        std::fs::write(&kept.path, b"WLROADS\x02, but no more").expect("writable");
         assert!(kept.open().is_none());
     }
 }

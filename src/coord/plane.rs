@@ -31,7 +31,19 @@ impl LocalPlane {
         }
     }
 
+    /// A plane with the scale of this one at another place: right to 2e-5 of a distance within 100 m of latitude (at 50°).
+    #[must_use]
+    pub fn moved(&self, lon: f64, lat: f64) -> LocalPlane {
+        LocalPlane { lon_deg: lon, lat_deg: lat, ..*self }
+    }
+
+    /// Metres per degree, east and north.
+    pub fn m_per_deg(&self) -> (f64, f64) {
+        (self.m_per_lon, self.m_per_lat)
+    }
+
     /// East and north metres of `(lon, lat)`.
+    #[inline]
     pub fn to_m(&self, lon: f64, lat: f64) -> (f64, f64) {
         ((lon - self.lon_deg) * self.m_per_lon, (lat - self.lat_deg) * self.m_per_lat)
     }
@@ -43,12 +55,14 @@ impl LocalPlane {
 }
 
 /// The point of the segment `a`–`b` nearest to `p`: how far along (0 at `a`, 1 at `b`), the point, and its distance.
+#[inline]
 pub fn nearest_on_segment(p: (f64, f64), a: (f64, f64), b: (f64, f64)) -> (f64, (f64, f64), f64) {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length2 = dx * dx + dy * dy;
     let t = if length2 > 0.0 { (((p.0 - a.0) * dx + (p.1 - a.1) * dy) / length2).clamp(0.0, 1.0) } else { 0.0 };
     let q = (a.0 + t * dx, a.1 + t * dy);
-    (t, q, libm::hypot(p.0 - q.0, p.1 - q.1))
+    let (x, y) = (p.0 - q.0, p.1 - q.1);
+    (t, q, (x * x + y * y).sqrt())
 }
 
 #[cfg(test)]

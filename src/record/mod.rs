@@ -18,7 +18,7 @@ pub use recording::{
     MessageLayout, MessageRef, PoseFix, Recording, WheelReading, comes_compensated,
 };
 pub use road_graph::{
-    Mode, Modes, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,
+    Mode, Modes, NextState, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,
 };
 pub use sound::Sound;
 pub use source_ref::{SourceFile, SourceRef};

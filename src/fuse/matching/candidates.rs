@@ -1,6 +1,5 @@
 //! Where on the graph a position may be.
 
-use crate::coord::LocalPlane;
 use crate::record::{Mode, RoadGraph, Segment};
 
 use super::trace::Point;
@@ -12,7 +11,7 @@ const SIGMAS: f64 = 5.0;
 /// … and where there is none, up to this far.
 const FAR_M: f64 = 200.0;
 /// At most so many places on roads, the nearest, each in up to two directions.
-const PLACES: usize = 48;
+pub(super) const PLACES: usize = 48;
 /// A road comes back where it went away by so much, metres: one leg of a hairpin bend is not the other.
 const RISE_M: f64 = 1.5;
 /// Below this speed, m/s, the direction of motion says nothing.
@@ -51,7 +50,7 @@ pub(super) fn log_of_distance(x: f64) -> f64 {
 }
 
 impl Finder {
-    /// Candidates of a point into `out`, by edge and offset; none where there is no road in reach.
+    /// Adds the candidates of a point to `out`, by edge and offset; none where there is no road in reach.
     pub(super) fn find(
         &mut self,
         graph: &RoadGraph,
@@ -60,24 +59,27 @@ impl Finder {
         sigma_m: f64,
         out: &mut Vec<Candidate>,
     ) {
-        out.clear();
-        let plane = LocalPlane::at(point.lon, point.lat);
         let mut radius = NEAR_M.max(SIGMAS * sigma_m);
         loop {
-            graph.near(&plane, (point.lon, point.lat), radius, &mut self.segments);
-            self.segments.retain(|s| graph.allows(2 * s.road, mode) || graph.allows(2 * s.road + 1, mode));
+            graph.near(&point.plane, (point.lon, point.lat), radius, &mut self.segments);
+            self.segments.retain(|s| graph.usable(s.road, mode).contains(&true));
             if !self.segments.is_empty() || radius >= FAR_M {
                 break;
             }
             radius = (radius * 2.0).min(FAR_M);
         }
         self.nearest_places();
+        let motion = Motion::of(point);
         for place in &self.places {
-            for edge in [2 * place.road, 2 * place.road + 1] {
-                if graph.allows(edge, mode) {
+            let near = log_of_distance(place.distance_m / sigma_m);
+            let usable = graph.usable(place.road, mode);
+            let off_ground = graph.leaves_ground(place.road);
+            for (edge, usable) in [2 * place.road, 2 * place.road + 1].into_iter().zip(usable) {
+                if usable {
                     let m = graph.along_edge(edge, place.along_m);
-                    let mut log = log_of_distance(place.distance_m / sigma_m) + heading(point, place, edge);
-                    if graph.ways().get(graph.way_at(edge, m).0 as usize).is_some_and(|w| w.tunnel) {
+                    let mut log = near + motion.log(place, edge);
+                    let way = |m: f64| graph.ways().get(graph.way_at(edge, m).0 as usize);
+                    if off_ground && way(m).is_some_and(|w| w.tunnel) {
                         log -= TUNNEL;
                     }
                     out.push(Candidate { edge, m, distance_m: place.distance_m, log });
@@ -122,16 +124,37 @@ impl Finder {
     }
 }
 
-/// Log likelihood of the direction of motion on an edge.
-fn heading(point: &Point, place: &Segment, edge: u32) -> f64 {
-    let Some(v) = point.velocity else { return 0.0 };
-    let speed = libm::hypot(v[0], v[1]);
-    let sigma = point.velocity_sigma_mps / speed.max(1e-6);
-    let length = libm::hypot(place.direction.0, place.direction.1);
-    if speed < SLOW_MPS || length <= 0.0 || sigma > 1.0 {
-        return 0.0;
+/// Which way a position moves, where it tells.
+struct Motion {
+    /// East and north, of length 1.
+    ahead: Option<[f64; 2]>,
+    /// Variance of the direction and of how roads are drawn, rad².
+    variance: f64,
+}
+
+impl Motion {
+    fn of(point: &Point) -> Motion {
+        let still = Motion { ahead: None, variance: 1.0 };
+        let Some(v) = point.velocity else { return still };
+        let speed = (v[0] * v[0] + v[1] * v[1]).sqrt();
+        let sigma = point.velocity_sigma_mps / speed.max(1e-6);
+        if speed < SLOW_MPS || sigma > 1.0 {
+            return still;
+        }
+        let variance = sigma * sigma + HEADING_SIGMA_RAD * HEADING_SIGMA_RAD;
+        Motion { ahead: Some([v[0] / speed, v[1] / speed]), variance }
     }
-    let sign = if edge.is_multiple_of(2) { 1.0 } else { -1.0 };
-    let cos = sign * (v[0] * place.direction.0 + v[1] * place.direction.1) / (speed * length);
-    -((1.0 - cos) / (sigma * sigma + HEADING_SIGMA_RAD * HEADING_SIGMA_RAD)).min(HEADING_CAP)
+
+    /// Log likelihood of the direction of motion on an edge.
+    fn log(&self, place: &Segment, edge: u32) -> f64 {
+        let Some(ahead) = self.ahead else { return 0.0 };
+        let (x, y) = place.direction;
+        let length = (x * x + y * y).sqrt();
+        if length <= 0.0 {
+            return 0.0;
+        }
+        let sign = if edge.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let cos = sign * (ahead[0] * x + ahead[1] * y) / length;
+        -((1.0 - cos) / self.variance).min(HEADING_CAP)
+    }
 }

@@ -4,11 +4,13 @@
 //! way between two candidates is as long as the straight line between their positions. Beside the candidates each
 //! column has a last state, *off the road*, and any candidate may begin anew where no way leads on.
 
+use std::ops::Range;
+
 use crate::record::RoadGraph;
 
-use super::candidates::{Candidate, Finder};
+use super::candidates::{Candidate, Finder, PLACES};
 use super::search::Searches;
-use super::steps::Steps;
+use super::steps::{Kind, Start, Steps};
 use super::trace::{Kept, Point};
 use super::{BREAK, LEAVE, Model};
 
@@ -21,182 +23,205 @@ const LEAST_NEWS: f64 = 0.2;
 /// Positions so far apart in time, seconds, have errors of their own.
 const STAY_S: f64 = 45.0;
 
-/// A step that may be, with its log probability.
+/// A state of a column; there are few enough.
+pub(super) type State = u8;
+const _: () = assert!(2 * PLACES < State::MAX as usize);
+
+/// A step that may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Link {
     /// Candidate of the column before.
-    pub from: u16,
+    pub from: State,
     /// Candidate of this column.
-    pub to: u16,
-    /// Log probability.
-    pub log: f32,
+    pub to: State,
+    pub kind: Kind,
+    /// Log probability; once the lattice was weighed the probability itself.
+    pub weight: f32,
 }
 
 /// Where the best sequence up to a state comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Back {
-    state: u16,
-    /// Whether no way leads from there.
-    begins: bool,
+    state: State,
+    /// The step from there; `None` where no way leads.
+    step: Option<Kind>,
 }
 
-/// What is known of a position. The states are the candidates and, last, being off the road.
-#[derive(Debug, Default)]
+/// A position. Its states are its candidates and, last, being off the road.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Column {
     /// Index into the points.
     pub point: usize,
-    /// Where it may be.
-    pub candidates: Vec<Candidate>,
-    /// Log likelihood of the position in the last state.
+    /// Log likelihood of the position off the road.
     pub off: f64,
-    /// Steps from the column before.
-    pub links: Vec<Link>,
     /// Whether the positions before say nothing about this one.
     pub gap: bool,
-    best: Vec<f64>,
-    back: Vec<Back>,
-    /// Log of the sum over all sequences up to each state.
-    pub forward: Vec<f64>,
-    /// The same over all that follow, the position's own likelihood included.
-    pub backward: Vec<f64>,
-    /// Log of the sum over all sequences.
-    pub total: f64,
-    /// Probability of each state.
-    pub probability: Vec<f64>,
+    first_candidate: u32,
+    first_link: u32,
 }
 
 /// A state of the most likely sequence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Chosen {
     /// The candidate; `None` off the road.
-    pub candidate: Option<u16>,
-    /// Whether no way leads here from the one before.
-    pub begins: bool,
+    pub candidate: Option<State>,
+    /// The step from the one before; `None` where no way leads here.
+    pub step: Option<Kind>,
 }
 
-/// Columns, and the buffers that they are made with.
+/// Columns with their candidates, steps and states, each in one row of memory.
 #[derive(Debug, Default)]
 pub(super) struct Lattice {
     /// The columns so far.
     pub columns: Vec<Column>,
+    /// Where positions may be, column by column.
+    pub candidates: Vec<Candidate>,
+    /// Steps into the candidates, column by column.
+    pub links: Vec<Link>,
+    back: Vec<Back>,
+    /// Probabilities of states; see [`Lattice::weigh`].
+    pub(super) forward: Vec<f64>,
+    pub(super) ahead: Vec<f64>,
+    pub(super) probability: Vec<f64>,
     /// Searches that later columns may need again.
     pub searches: Searches,
+    /// Log of the best sequence up to each state of the last column, and of the one before.
+    best: Vec<f64>,
+    before: Vec<f64>,
     finder: Finder,
-    spare: Vec<Column>,
-}
-
-impl Column {
-    /// How many states it has.
-    pub(super) fn states(&self) -> usize {
-        self.candidates.len() + 1
-    }
-
-    /// Log likelihood of the position in a state.
-    pub(super) fn log(&self, state: usize) -> f64 {
-        self.candidates.get(state).map_or(self.off, |c| c.log)
-    }
-
-    fn begin(&mut self) {
-        self.best.clear();
-        self.best.extend((0..self.states()).map(|s| if s < self.candidates.len() { 0.0 } else { -LEAVE }));
-        for state in 0..self.states() {
-            self.best[state] += self.log(state);
-        }
-        self.back.clear();
-        self.back.resize(self.states(), Back { state: 0, begins: true });
-    }
-
-    /// As [`Column::begin`], with the best of what was before.
-    fn begin_after(&mut self, before: &Column) {
-        let (top, highest) = max(&before.best);
-        self.begin();
-        self.best.iter_mut().for_each(|b| *b += highest);
-        self.back.iter_mut().for_each(|b| b.state = top as u16);
-    }
-
-    fn follow(&mut self, before: &Column, graph: &RoadGraph, model: &Model, steps: &Steps, searches: &mut Searches) {
-        let off = before.candidates.len();
-        let (_, highest) = max(&before.best);
-        let (top_on, highest_on) = max(&before.best[..off]);
-        // Whatever the candidate: come back onto the road, or begin where no way leads.
-        let anew = [
-            (before.best[off] - LEAVE, Back { state: off as u16, begins: true }),
-            (highest_on - BREAK, Back { state: top_on as u16, begins: true }),
-        ];
-        let (log, back) = if anew[1].0 > anew[0].0 { anew[1] } else { anew[0] };
-        self.best.clear();
-        self.best.resize(self.candidates.len(), log);
-        self.back.clear();
-        self.back.resize(self.candidates.len(), back);
-        for (from, a) in before.candidates.iter().enumerate() {
-            if before.best[from] < highest - BEAM {
-                continue;
-            }
-            for (to, b) in self.candidates.iter().enumerate() {
-                let Some(step) = steps.best(graph, model, searches, a, b) else { continue };
-                self.links.push(Link { from: from as u16, to: to as u16, log: step.log as f32 });
-                if before.best[from] + step.log > self.best[to] {
-                    self.best[to] = before.best[from] + step.log;
-                    self.back[to] = Back { state: from as u16, begins: false };
-                }
-            }
-        }
-        for (best, candidate) in self.best.iter_mut().zip(&self.candidates) {
-            *best += candidate.log;
-        }
-        let (log, state) = match highest_on - LEAVE > before.best[off] {
-            true => (highest_on - LEAVE, top_on),
-            false => (before.best[off], off),
-        };
-        self.best.push(log + self.off);
-        self.back.push(Back { state: state as u16, begins: true });
-    }
 }
 
 impl Lattice {
     /// Forgets all columns.
     pub(super) fn clear(&mut self) {
-        self.spare.append(&mut self.columns);
+        self.columns.clear();
+        self.candidates.clear();
+        self.links.clear();
+        self.back.clear();
+    }
+
+    /// The candidates of a column, as indices.
+    pub(super) fn candidates_of(&self, column: usize) -> Range<usize> {
+        let end = self.columns.get(column + 1).map_or(self.candidates.len(), |c| c.first_candidate as usize);
+        self.columns[column].first_candidate as usize..end
+    }
+
+    /// The steps into a column, as indices.
+    pub(super) fn links_of(&self, column: usize) -> Range<usize> {
+        let end = self.columns.get(column + 1).map_or(self.links.len(), |c| c.first_link as usize);
+        self.columns[column].first_link as usize..end
+    }
+
+    /// The states of a column, as indices: one more than there are candidates.
+    pub(super) fn states_of(&self, column: usize) -> Range<usize> {
+        let candidates = self.candidates_of(column);
+        candidates.start + column..candidates.end + column + 1
     }
 
     /// Adds the column of a point; `gap` where the points before say nothing about it.
     pub(super) fn push(&mut self, graph: &RoadGraph, model: &Model, points: &[Point], kept: Kept, gap: bool) {
-        let mut column = self.spare.pop().unwrap_or_default();
-        column.point = kept.point;
-        column.links.clear();
-        self.finder.find(graph, model.mode, &points[kept.point], model.sigma_m, &mut column.candidates);
-        column.off = model.off();
+        let (first_candidate, first_link) = (self.candidates.len(), self.links.len());
+        let point = &points[kept.point];
+        self.finder.find(graph, model.mode, point, model.sigma_m, &mut self.candidates);
         // What neighbours have in common counts once. Who stays gives many positions, of which those far apart in time
         // are news.
-        let since = self.columns.last().map_or(f64::MAX, |c| points[kept.point].t_s - points[c.point].t_s);
+        let since = self.columns.last().map_or(f64::MAX, |c| point.t_s - points[c.point].t_s);
         let own = (since / ALIKE_S).clamp(LEAST_NEWS, 1.0);
         let weight = own + (kept.stay_s / STAY_S).min(1.0);
-        column.off *= weight;
-        column.candidates.iter_mut().for_each(|c| c.log *= weight);
-        column.gap = gap;
-        match self.columns.last() {
-            None => column.begin(),
-            Some(before) if gap => column.begin_after(before),
+        self.candidates[first_candidate..].iter_mut().for_each(|c| c.log *= weight);
+        let column = Column {
+            point: kept.point,
+            off: model.off() * weight,
+            gap,
+            first_candidate: first_candidate as u32,
+            first_link: first_link as u32,
+        };
+        std::mem::swap(&mut self.best, &mut self.before);
+        self.best.clear();
+        match self.columns.last().copied() {
+            None => self.begin(&column, 0.0, 0),
+            Some(_) if gap => {
+                let (top, highest) = max(&self.before);
+                self.begin(&column, highest, top);
+            }
             Some(before) => {
-                let steps = Steps::between(model, &points[before.point], &points[kept.point]);
-                column.follow(before, graph, model, &steps, &mut self.searches);
+                let steps = Steps::between(model, &points[before.point], point);
+                self.follow(&before, &column, graph, model, &steps);
             }
         }
         self.columns.push(column);
     }
 
+    /// The states of a column that nothing leads to, after a sequence of log `highest` that ends in state `top`.
+    fn begin(&mut self, column: &Column, highest: f64, top: usize) {
+        let candidates = &self.candidates[column.first_candidate as usize..];
+        self.best.extend(candidates.iter().map(|c| c.log + highest));
+        self.best.push(column.off - LEAVE + highest);
+        let back = Back { state: top as State, step: None };
+        self.back.resize(self.back.len() + self.best.len(), back);
+    }
+
+    fn follow(&mut self, before: &Column, column: &Column, graph: &RoadGraph, model: &Model, steps: &Steps) {
+        let (there, here) = self.candidates.split_at(column.first_candidate as usize);
+        let there = &there[before.first_candidate as usize..];
+        let off = there.len();
+        let (_, highest) = max(&self.before);
+        let (top_on, highest_on) = max(&self.before[..off]);
+        // Whatever the candidate: come back onto the road, or begin where no way leads.
+        let anew_from = |state: usize| Back { state: state as State, step: None };
+        let (back_on, anew) = (self.before[off] - LEAVE, highest_on - BREAK);
+        let (log, back) = if anew > back_on { (anew, anew_from(top_on)) } else { (back_on, anew_from(off)) };
+        self.best.resize(here.len(), log);
+        let first = self.back.len();
+        self.back.resize(first + here.len(), back);
+        let backs = &mut self.back[first..];
+        for (from, a) in there.iter().enumerate() {
+            let so_far = self.before[from];
+            if so_far < highest - BEAM {
+                continue;
+            }
+            let mut start = Start::at(graph, a);
+            for (to, b) in here.iter().enumerate() {
+                let Some(step) = steps.best(graph, model.mode, &mut self.searches, &mut start, b) else { continue };
+                let (from, kind) = (from as State, step.kind);
+                self.links.push(Link { from, to: to as State, kind, weight: step.log as f32 });
+                if so_far + step.log > self.best[to] {
+                    self.best[to] = so_far + step.log;
+                    backs[to] = Back { state: from, step: Some(kind) };
+                }
+            }
+        }
+        for (best, candidate) in self.best.iter_mut().zip(here) {
+            *best += candidate.log;
+        }
+        let (log, state) = match highest_on - LEAVE > self.before[off] {
+            true => (highest_on - LEAVE, top_on),
+            false => (self.before[off], off),
+        };
+        self.best.push(log + column.off);
+        self.back.push(anew_from(state));
+    }
+
     /// The most likely sequence: a state a column.
     pub(super) fn best(&self) -> Vec<Chosen> {
-        let mut chosen = vec![Chosen { candidate: None, begins: true }; self.columns.len()];
-        let Some(last) = self.columns.last() else { return chosen };
-        let mut state = max(&last.best).0;
-        for (column, out) in self.columns.iter().zip(&mut chosen).rev() {
-            let back = column.back[state];
-            out.candidate = (state < column.candidates.len()).then_some(state as u16);
-            out.begins = back.begins;
+        let mut chosen = vec![Chosen { candidate: None, step: None }; self.columns.len()];
+        let mut state = max(&self.best).0;
+        for (i, out) in chosen.iter_mut().enumerate().rev() {
+            let back = self.back[self.states_of(i).start + state];
+            out.candidate = (state < self.candidates_of(i).len()).then_some(state as State);
+            out.step = back.step;
             state = back.state as usize;
         }
         chosen
+    }
+
+    /// Distances of the columns' positions from the path, metres.
+    pub(super) fn residuals(&self, chosen: &[Chosen]) -> Vec<f64> {
+        let of = |(i, state): (usize, &Chosen)| {
+            let candidate = self.candidates_of(i).start + state.candidate? as usize;
+            Some(self.candidates[candidate].distance_m)
+        };
+        chosen.iter().enumerate().filter_map(of).collect()
     }
 }
 

@@ -18,14 +18,12 @@ mod tests;
 mod trace;
 mod track;
 
-use crate::coord::LocalPlane;
 use crate::record::{GnssFix, Mode, RoadGraph};
 
 pub use stream::MatchStream;
 pub use track::match_track;
 
 use lattice::Lattice;
-use route::Route;
 use trace::{Kept, Point, Trace, USUAL_SIGMA_M};
 
 /// What beginning anew where no way leads costs, nats; detours that cost more are not looked at.
@@ -175,7 +173,7 @@ impl<'a> Matcher<'a> {
         let usual = usual.clamp(LEAST_SIGMA_M, MOST_SIGMA_M);
         let mut model = Model { mode: self.mode, sigma_m: usual };
         let mut chosen = self.solve(&trace, &model, &gaps);
-        let mut residuals = Route::residuals(&self.lattice.columns, &chosen);
+        let mut residuals = self.lattice.residuals(&chosen);
         if !residuals.is_empty() {
             let n = residuals.len() as f64;
             // The median of absolute values of a normal distribution is 0.6745 sigma.
@@ -189,11 +187,10 @@ impl<'a> Matcher<'a> {
         }
         self.lattice.weigh();
         let route = route::route(self.graph, &model, &mut self.lattice, &trace.points, &chosen);
-        let columns = &self.lattice.columns;
         Matched {
-            points: route.points(self.graph, columns, &trace, fixes),
+            points: route.points(self.graph, &self.lattice, &trace, fixes),
             path: route.path(self.graph),
-            breaks: route.breaks(columns, &trace, &gaps),
+            breaks: route.breaks(&self.lattice, &trace, &gaps),
             sigma_m: model.sigma_m,
         }
     }
@@ -233,9 +230,9 @@ fn gaps(trace: &Trace) -> Vec<(usize, String)> {
     gaps
 }
 
-/// Metres between two points.
+/// Metres between two points, the same both ways.
 fn straight_m(a: &Point, b: &Point) -> f64 {
-    let plane = LocalPlane::at(a.lon, (a.lat + b.lat) / 2.0);
-    let ((ax, ay), (bx, by)) = (plane.to_m(a.lon, a.lat), plane.to_m(b.lon, b.lat));
-    libm::hypot(bx - ax, by - ay)
+    let ((x, y), (back_x, back_y)) = (a.plane.to_m(b.lon, b.lat), b.plane.to_m(a.lon, a.lat));
+    let (x, y) = ((x - back_x) / 2.0, (y - back_y) / 2.0);
+    (x * x + y * y).sqrt()
 }

@@ -1,9 +1,9 @@
 //! From the most likely sequence to the path that was taken, and every position's place on it.
 
-use crate::coord::{LocalPlane, nearest_on_segment};
+use crate::coord::nearest_on_segment;
 use crate::record::{GnssFix, RoadGraph};
 
-use super::lattice::{Chosen, Column, Lattice};
+use super::lattice::{Chosen, Lattice, Link};
 use super::steps::{Kind, Steps};
 use super::trace::{Point, Trace};
 use super::{Break, MatchedPoint, Model, PathEdge};
@@ -53,41 +53,83 @@ pub(super) fn route(
 ) -> Route {
     let mut route = Route::default();
     let mut part = 0;
-    let Lattice { columns, searches, .. } = lattice;
+    let (mut middle, mut likely, mut over) = (Vec::new(), Vec::new(), Vec::new());
     for (i, state) in chosen.iter().enumerate() {
-        let column = &columns[i];
         let Some(candidate) = state.candidate else {
             route.at.push(None);
             route.begins.push(false);
             continue;
         };
-        let here = column.candidates[candidate as usize];
-        let before = (i > 0 && !state.begins).then(|| chosen[i - 1].candidate).flatten();
+        let candidates = &lattice.candidates[lattice.candidates_of(i)];
+        let here = candidates[candidate as usize];
+        let before = state.step.and_then(|kind| Some((kind, chosen[i.checked_sub(1)?].candidate?)));
         route.begins.push(before.is_none());
-        let on_edge = column.candidates.iter().zip(&column.probability).filter(|(c, _)| c.edge == here.edge);
+        let states = &lattice.probability[lattice.states_of(i)];
+        let on_edge = candidates.iter().zip(states).filter(|(c, _)| c.edge == here.edge);
         let probability = on_edge.map(|(_, p)| p).sum::<f64>().min(1.0);
         match before {
             None => {
                 part += u32::from(!route.legs.is_empty());
                 route.legs.push(Leg { edge: here.edge, from_m: here.m, to_m: here.m, probability, part });
             }
-            Some(from) => {
-                let steps = Steps::between(model, &points[columns[i - 1].point], &points[column.point]);
-                let there = columns[i - 1].candidates[from as usize];
+            Some((kind, from)) => {
                 let first = route.legs.len() - 1;
-                if let Some(step) = steps.best(graph, model, searches, &there, &here) {
-                    let middle = match step.kind {
-                        Kind::Over => steps.edges(graph, model, searches, &there, &here),
-                        _ => Vec::new(),
-                    };
-                    route.extend(graph, part, step.kind, &middle, here.edge, here.m);
+                middle.clear();
+                if kind == Kind::Over {
+                    let there = lattice.candidates[lattice.candidates_of(i - 1).start + from as usize];
+                    let steps = lattice.steps_into(model, points, i);
+                    steps.edges(graph, model.mode, &mut lattice.searches, &there, &here, &mut middle);
                 }
-                route.judge(graph, model, searches, columns, i, &steps, first);
+                route.extend(graph, part, kind, &middle, here.edge, here.m);
+                lattice.likely_steps(i, NEGLIGIBLE, &mut likely);
+                match likely[..] {
+                    [(_, probability)] if probability >= CERTAIN => {
+                        let legs = &mut route.legs[first..];
+                        legs.iter_mut().for_each(|l| l.probability = l.probability.max(probability.min(1.0)));
+                    }
+                    _ => {
+                        over.clear();
+                        for &(link, probability) in &likely {
+                            middle.clear();
+                            lattice.edges_of(graph, model, points, i, link, &mut middle);
+                            middle.sort_unstable();
+                            middle.dedup();
+                            over.extend(middle.iter().map(|&e| (e, probability)));
+                        }
+                        route.judge(first, &over);
+                    }
+                }
             }
         }
         route.at.push(Some(OnPath { leg: route.legs.len() - 1, m: here.m, probability }));
     }
     route
+}
+
+impl Lattice {
+    fn steps_into(&self, model: &Model, points: &[Point], column: usize) -> Steps {
+        Steps::between(model, &points[self.columns[column - 1].point], &points[self.columns[column].point])
+    }
+
+    /// Adds the edges that a step into a column touches to `out`.
+    fn edges_of(
+        &mut self,
+        graph: &RoadGraph,
+        model: &Model,
+        points: &[Point],
+        column: usize,
+        link: usize,
+        out: &mut Vec<u32>,
+    ) {
+        let Link { from, to, kind, .. } = self.links[link];
+        let a = self.candidates[self.candidates_of(column - 1).start + from as usize];
+        let b = self.candidates[self.candidates_of(column).start + to as usize];
+        out.extend([a.edge, b.edge]);
+        if kind == Kind::Over {
+            let steps = self.steps_into(model, points, column);
+            steps.edges(graph, model.mode, &mut self.searches, &a, &b, out);
+        }
+    }
 }
 
 impl Route {
@@ -116,39 +158,8 @@ impl Route {
         }
     }
 
-    /// Gives the legs from `first` on the probability that the step into column `i` led over their edges.
-    #[allow(clippy::too_many_arguments)]
-    fn judge(
-        &mut self,
-        graph: &RoadGraph,
-        model: &Model,
-        searches: &mut super::search::Searches,
-        columns: &[Column],
-        i: usize,
-        steps: &Steps,
-        first: usize,
-    ) {
-        let (before, column) = (&columns[i - 1], &columns[i]);
-        let likely = column.likely_steps(before, NEGLIGIBLE);
-        if let [(_, _, probability)] = likely[..]
-            && probability >= CERTAIN
-        {
-            self.legs[first..].iter_mut().for_each(|l| l.probability = l.probability.max(probability.min(1.0)));
-            return;
-        }
-        let mut over: Vec<(u32, f64)> = Vec::new();
-        for (from, to, probability) in likely {
-            let (a, b) = (before.candidates[from as usize], column.candidates[to as usize]);
-            let mut edges = vec![a.edge, b.edge];
-            if let Some(step) = steps.best(graph, model, searches, &a, &b)
-                && step.kind == Kind::Over
-            {
-                edges.extend(steps.edges(graph, model, searches, &a, &b));
-            }
-            edges.sort_unstable();
-            edges.dedup();
-            over.extend(edges.into_iter().map(|e| (e, probability)));
-        }
+    /// Gives the legs from `first` on the probability that a step led over their edges: `over` has the edges of each step.
+    fn judge(&mut self, first: usize, over: &[(u32, f64)]) {
         for leg in &mut self.legs[first..] {
             let sum: f64 = over.iter().filter(|o| o.0 == leg.edge).map(|o| o.1).sum();
             leg.probability = leg.probability.max(sum.min(1.0));
@@ -189,42 +200,37 @@ impl Route {
         path
     }
 
-    /// Distances of the columns' positions from the path, metres.
-    pub(super) fn residuals(columns: &[Column], chosen: &[Chosen]) -> Vec<f64> {
-        let on = columns.iter().zip(chosen).filter_map(|(c, s)| Some(c.candidates[s.candidate? as usize].distance_m));
-        on.collect()
-    }
-
     /// A place for every fix.
     pub(super) fn points(
         &self,
         graph: &RoadGraph,
-        columns: &[Column],
+        lattice: &Lattice,
         trace: &Trace,
         fixes: &[GnssFix],
     ) -> Vec<MatchedPoint> {
+        let (columns, points) = (&lattice.columns, &trace.points);
         let mut out = vec![MatchedPoint::UNMATCHED; fixes.len()];
-        let mut put = |graph: &RoadGraph, index: usize, at: OnPath| {
+        let mut put = |point: &Point, at: OnPath| {
             let edge = self.legs[at.leg].edge;
             let (way, offset_m) = graph.way_at(edge, at.m);
             let (lon, lat) = graph.place(edge, at.m);
-            let (x, y) = LocalPlane::at(lon, lat).to_m(fixes[index].place.lon_deg, fixes[index].place.lat_deg);
-            out[index] = MatchedPoint {
+            let place = &fixes[point.index].place;
+            let (x, y) = point.plane.moved(lon, lat).to_m(place.lon_deg, place.lat_deg);
+            out[point.index] = MatchedPoint {
                 edge: Some(edge),
                 edge_m: at.m,
                 way: Some(way),
                 offset_m,
                 lon,
                 lat,
-                distance_m: libm::hypot(x, y),
+                distance_m: (x * x + y * y).sqrt(),
                 probability: at.probability,
             };
         };
-        let points = &trace.points;
         let mut line = Vec::new();
         for (i, column) in columns.iter().enumerate() {
             if let Some(at) = self.at[i] {
-                put(graph, points[column.point].index, at);
+                put(&points[column.point], at);
             }
             let Some(next) = columns.get(i + 1) else { continue };
             let between = column.point + 1..next.point;
@@ -240,7 +246,7 @@ impl Route {
                         let mut at = nearest_on(&line, &points[point], &mut least);
                         let w = (k as f64 + 1.0) / count;
                         at.probability = a.probability * (1.0 - w) + b.probability * w;
-                        put(graph, points[point].index, at);
+                        put(&points[point], at);
                     }
                 }
                 // Next to where a part ends or begins.
@@ -248,7 +254,7 @@ impl Route {
                     let middle = between.start + between.len() / 2;
                     for point in between {
                         if let Some(at) = if point < middle { a } else { b } {
-                            put(graph, points[point].index, at);
+                            put(&points[point], at);
                         }
                     }
                 }
@@ -272,15 +278,15 @@ impl Route {
     }
 
     /// Where matching was interrupted, and why.
-    pub(super) fn breaks(&self, columns: &[Column], trace: &Trace, gaps: &[(usize, String)]) -> Vec<Break> {
+    pub(super) fn breaks(&self, lattice: &Lattice, trace: &Trace, gaps: &[(usize, String)]) -> Vec<Break> {
         let mut breaks = Vec::new();
-        for (i, column) in columns.iter().enumerate() {
+        for (i, column) in lattice.columns.iter().enumerate() {
             let index = trace.points[column.point].index;
             let gap = gaps.iter().find(|g| g.0 == column.point);
             let reason = match (i.checked_sub(1).map(|j| self.at[j].is_some()), self.at[i].is_some()) {
                 (Some(_), true) if gap.is_some() => gap.map(|g| g.1.clone()),
                 (Some(true), true) if self.begins[i] => Some("no way leads here from the position before".to_string()),
-                (Some(true) | None, false) => Some(match column.candidates.is_empty() {
+                (Some(true) | None, false) => Some(match lattice.candidates_of(i).is_empty() {
                     true => "no road is near".to_string(),
                     false => "off the road".to_string(),
                 }),
@@ -310,7 +316,7 @@ fn fill_repeats(out: &mut [MatchedPoint], trace: &Trace, fixes: &[GnssFix]) {
 
 /// The place on a line nearest to a point, not before the corner `least`, which moves on to it.
 fn nearest_on(line: &[(f64, f64, OnPath)], point: &Point, least: &mut usize) -> OnPath {
-    let plane = LocalPlane::at(point.lon, point.lat);
+    let plane = point.plane;
     let mut best: Option<(f64, usize, OnPath)> = None;
     for i in *least..line.len().saturating_sub(1) {
         let (a, b) = (line[i], line[i + 1]);

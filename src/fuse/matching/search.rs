@@ -110,19 +110,18 @@ impl Search {
 
     /// Opens what follows a state, whose label says how far its *end* is.
     fn expand(&mut self, graph: &RoadGraph, mode: Mode, state: u32, ends: Label, before: u32) {
-        let edge = graph.edge_of(state);
+        let back_edge = graph.edge_of(state) ^ 1;
         let mut ways_on = 0;
         let mut back = None;
         graph.next_states(state, mode, |next| {
-            let onto = graph.edge_of(next);
-            if onto == edge ^ 1 {
-                back = Some(next);
+            if next.edge == back_edge {
+                back = Some(next.state);
                 return;
             }
             ways_on += 1;
-            let turns = graph.turn_deg(edge, onto) / 90.0;
+            let turns = next.turn_deg / 90.0;
             let cost_m = ends.cost_m + TURN_M * turns;
-            self.open(Label { state: next, cost_m, turns: ends.turns + turns as f32, before, ..ends });
+            self.open(Label { state: next.state, cost_m, turns: ends.turns + turns as f32, before, ..ends });
         });
         if let Some(next) = back {
             let rounds = if ways_on == 0 { DEAD_END } else { 1.0 };
@@ -167,13 +166,14 @@ impl Search {
 
     /// The best label of an edge within a bound, searching on as far as that needs.
     fn label_of(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<u32> {
-        let settled = |label: &u32| self.labels[*label as usize].settled;
-        let plain = self.find(edge).filter(settled);
-        let remembering = self.remembering.iter().filter(|r| r.0 == edge).map(|r| r.1);
-        let cheapest = plain
-            .into_iter()
-            .chain(remembering)
-            .min_by(|a, b| self.labels[*a as usize].cost_m.total_cmp(&self.labels[*b as usize].cost_m).then(a.cmp(b)));
+        let mut cheapest = self.find(edge).filter(|l| self.labels[*l as usize].settled);
+        for &(_, label) in self.remembering.iter().filter(|r| r.0 == edge) {
+            let cost = |l: u32| self.labels[l as usize].cost_m;
+            // The one that was found first, of equal ones.
+            if cheapest.is_none_or(|c| cost(label).total_cmp(&cost(c)).then(label.cmp(&c)).is_lt()) {
+                cheapest = Some(label);
+            }
+        }
         if let Some(label) = cheapest {
             return Some(label).filter(|l| self.labels[*l as usize].cost_m <= bound_m);
         }
@@ -208,17 +208,16 @@ impl Search {
         Some(Way { length_m, turns: f64::from(turns), rounds: f64::from(rounds) })
     }
 
-    /// The edges between the source and an edge, in order, both left out.
-    pub(super) fn edges_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<Vec<u32>> {
-        let label = self.label_of(graph, mode, edge, bound_m)?;
-        let mut edges = Vec::new();
+    /// Adds the edges between the source and an edge to `out`, in order, both left out.
+    pub(super) fn edges_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64, out: &mut Vec<u32>) {
+        let Some(label) = self.label_of(graph, mode, edge, bound_m) else { return };
+        let first = out.len();
         let mut at = self.labels[label as usize].before;
         while at != NONE {
-            edges.push(graph.edge_of(self.labels[at as usize].state));
+            out.push(graph.edge_of(self.labels[at as usize].state));
             at = self.labels[at as usize].before;
         }
-        edges.reverse();
-        Some(edges)
+        out[first..].reverse();
     }
 }
 
@@ -232,8 +231,8 @@ pub(super) struct Searches {
 }
 
 impl Searches {
-    /// The search from the end of an edge.
-    pub(super) fn from(&mut self, graph: &RoadGraph, mode: Mode, edge: u32) -> &mut Search {
+    /// The search from the end of an edge, for [`Searches::get`] until the next is asked for.
+    pub(super) fn from(&mut self, graph: &RoadGraph, mode: Mode, edge: u32) -> usize {
         if self.all.is_empty() {
             self.sources.resize(SETS * WAYS, NONE);
             self.all.resize_with(SETS * WAYS, Search::default);
@@ -251,6 +250,11 @@ impl Searches {
             }
         };
         self.all[at].used = self.clock;
+        at
+    }
+
+    /// A search.
+    pub(super) fn get(&mut self, at: usize) -> &mut Search {
         &mut self.all[at]
     }
 }

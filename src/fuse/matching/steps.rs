@@ -1,6 +1,6 @@
 //! What it costs to go from a candidate of one position to a candidate of the next.
 
-use crate::record::RoadGraph;
+use crate::record::{Mode, RoadGraph};
 
 use super::candidates::Candidate;
 use super::search::Searches;
@@ -25,7 +25,7 @@ const FASTEST_MPS: f64 = 70.0;
 const SLACK_M: f64 = 200.0;
 
 /// A way from one candidate to another.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Along the same edge, forward or a little back.
     Along,
@@ -42,6 +42,24 @@ pub(super) struct Step {
     pub log: f64,
 }
 
+/// A candidate that steps begin at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Start {
+    edge: u32,
+    m: f64,
+    /// Metres to the end of the edge.
+    rest_m: f64,
+    /// The search from there, once it was needed.
+    search: Option<usize>,
+}
+
+impl Start {
+    pub(super) fn at(graph: &RoadGraph, candidate: &Candidate) -> Start {
+        let rest_m = graph.length_m(candidate.edge) - candidate.m;
+        Start { edge: candidate.edge, m: candidate.m, rest_m, search: None }
+    }
+}
+
 /// What all steps between two positions share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Steps {
@@ -49,6 +67,8 @@ pub(super) struct Steps {
     straight_m: f64,
     /// Metres of difference that cost a nat.
     beta_m: f64,
+    /// What a quarter of a turn costs, nats.
+    turn: f64,
     /// The longest way that is looked at, metres.
     limit_m: f64,
     tolerance_m: f64,
@@ -61,7 +81,8 @@ impl Steps {
         let beta_m = model.beta_m(seconds, straight_m);
         let limit_m = (straight_m + BREAK * beta_m).min(FASTEST_MPS * seconds + straight_m.min(SLACK_M) + SLACK_M);
         let tolerance_m = (BACKWARD_SIGMAS * model.sigma_m).max(BACKWARD_M);
-        Steps { straight_m, beta_m, limit_m, tolerance_m }
+        let turn = TURN * (straight_m / TURN_APART_M).min(1.0);
+        Steps { straight_m, beta_m, turn, limit_m, tolerance_m }
     }
 
     fn log(&self, length_m: f64) -> f64 {
@@ -69,12 +90,13 @@ impl Steps {
     }
 
     /// The best step from one candidate to another; `None` where none is worth a look.
+    #[inline]
     pub(super) fn best(
         &self,
         graph: &RoadGraph,
-        model: &Model,
+        mode: Mode,
         searches: &mut Searches,
-        a: &Candidate,
+        a: &mut Start,
         b: &Candidate,
     ) -> Option<Step> {
         let mut best: Option<Step> = None;
@@ -94,27 +116,28 @@ impl Steps {
             let there = graph.length_m(a.edge) - b.m;
             offer(Kind::Round, self.log((there - a.m).abs()) - TURN_ROUND);
         }
-        let ends = graph.length_m(a.edge) - a.m + b.m;
+        let ends = a.rest_m + b.m;
         if ends <= self.limit_m {
-            let search = searches.from(graph, model.mode, a.edge);
-            if let Some(way) = search.way_to(graph, model.mode, b.edge, self.limit_m - ends) {
-                let turn = TURN * (self.straight_m / TURN_APART_M).min(1.0);
-                offer(Kind::Over, self.log(ends + way.length_m) - TURN_ROUND * way.rounds - turn * way.turns);
+            let search = *a.search.get_or_insert_with(|| searches.from(graph, mode, a.edge));
+            if let Some(way) = searches.get(search).way_to(graph, mode, b.edge, self.limit_m - ends) {
+                offer(Kind::Over, self.log(ends + way.length_m) - TURN_ROUND * way.rounds - self.turn * way.turns);
             }
         }
         best
     }
 
-    /// The edges between two candidates' of a step over nodes, both left out.
+    /// Adds the edges between two candidates' of a step over nodes to `out`, both left out.
     pub(super) fn edges(
         &self,
         graph: &RoadGraph,
-        model: &Model,
+        mode: Mode,
         searches: &mut Searches,
         a: &Candidate,
         b: &Candidate,
-    ) -> Vec<u32> {
+        out: &mut Vec<u32>,
+    ) {
         let bound = self.limit_m - (graph.length_m(a.edge) - a.m + b.m);
-        searches.from(graph, model.mode, a.edge).edges_to(graph, model.mode, b.edge, bound).unwrap_or_default()
+        let search = searches.from(graph, mode, a.edge);
+        searches.get(search).edges_to(graph, mode, b.edge, bound, out);
     }
 }

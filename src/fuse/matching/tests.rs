@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::coord::Geodetic;
+use crate::coord::{Geodetic, LocalPlane};
 use crate::record::{Modes, Restriction, RoadGraphBuilder, RoadLine, Via};
 use crate::time::Timestamp;
 

@@ -23,6 +23,9 @@ const FASTEST_MPS: f64 = 100.0;
 /// A single position this far (metres) off the line between its neighbours, and beyond reach, is a jump.
 const JUMP_M: f64 = 200.0;
 
+/// Bands of latitude whose places share one scale: 111 m each.
+const BANDS_PER_DEGREE: f64 = 1000.0;
+
 /// A position that matching works with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
@@ -34,6 +37,8 @@ pub(super) struct Point {
     pub lon: f64,
     /// Smoothed latitude, degrees.
     pub lat: f64,
+    /// The plane at the smoothed place.
+    pub plane: LocalPlane,
     /// Smoothed velocity east and north, m/s; `None` where it means nothing.
     pub velocity: Option<[f64; 2]>,
     /// One sigma of the velocity, m/s.
@@ -71,6 +76,7 @@ pub(super) fn prepare(fixes: &[GnssFix]) -> Trace {
     let noise_m = white_noise(&t, &z);
     let mut motions: Vec<Motion> = Vec::with_capacity(z.len());
     smooth(&t, &z, noise_m.max(1.0), &mut motions);
+    let mut planes = Planes::default();
     let points = used
         .iter()
         .zip(&motions)
@@ -89,10 +95,29 @@ pub(super) fn prepare(fixes: &[GnssFix]) -> Trace {
             };
             let velocity = told.or(Some(motion.v).filter(|_| near && z.len() > 1));
             let velocity_sigma_mps = if told.is_some() { 1.0 } else { motion.vv.max(0.0).sqrt() };
-            Point { index, t_s: t[k], lon, lat, velocity, velocity_sigma_mps }
+            Point { index, t_s: t[k], lon, lat, plane: planes.at(lon, lat), velocity, velocity_sigma_mps }
         })
         .collect();
     Trace { points, noise_m, timed }
+}
+
+/// Planes of places near each other: the scale is that of the middle of a band of latitude, so that it is worked out once a
+/// band, and is the same in whatever order places come.
+#[derive(Debug, Default)]
+struct Planes {
+    last: Option<(i64, LocalPlane)>,
+}
+
+impl Planes {
+    fn at(&mut self, lon: f64, lat: f64) -> LocalPlane {
+        let band = libm::floor(lat * BANDS_PER_DEGREE) as i64;
+        let scale = match self.last {
+            Some((of, scale)) if of == band => scale,
+            _ => LocalPlane::at(lon, (band as f64 + 0.5) / BANDS_PER_DEGREE),
+        };
+        self.last = Some((band, scale));
+        scale.moved(lon, lat)
+    }
 }
 
 /// Indices of fixes that are places, in order, none twice; and whether their times can be used.
@@ -199,7 +224,8 @@ fn white_noise(t: &[f64], z: &[[f64; 2]]) -> f64 {
 }
 
 fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
-    libm::hypot(a[0] - b[0], a[1] - b[1])
+    let (x, y) = (a[0] - b[0], a[1] - b[1]);
+    (x * x + y * y).sqrt()
 }
 
 /// The median; 0 of nothing. Reorders.
@@ -223,14 +249,12 @@ pub(super) struct Kept {
 /// Points that lie at least `apart_m` from the one kept before; the first and the last stay.
 pub(super) fn thin(points: &[Point], apart_m: f64) -> Vec<Kept> {
     let mut kept: Vec<Kept> = Vec::new();
-    let mut plane = None;
     for (i, point) in points.iter().enumerate() {
-        let far = plane.is_none_or(|plane: LocalPlane| {
-            let (x, y) = plane.to_m(point.lon, point.lat);
-            libm::hypot(x, y) >= apart_m
+        let far = kept.last().is_none_or(|last| {
+            let (x, y) = points[last.point].plane.to_m(point.lon, point.lat);
+            x * x + y * y >= apart_m * apart_m
         });
         if far {
-            plane = Some(LocalPlane::at(point.lon, point.lat));
             kept.push(Kept { point: i, stay_s: 0.0 });
         } else if let Some(last) = kept.last_mut() {
             last.stay_s = point.t_s - points[last.point].t_s;

@@ -141,6 +141,7 @@ impl RoadGraph {
                 length_m: 0.0,
                 access: atoms.access(chain.atoms[0]),
                 headings: [chain.atoms[0], chain.atoms[chain.atoms.len() - 1]].map(|a| atoms.heading(a)),
+                off_ground: 0,
             });
             let mut before: Option<(Stretch, f64)> = None;
             for (i, &dense) in chain.nodes.iter().enumerate() {
@@ -191,6 +192,12 @@ impl RoadGraph {
                 maxspeed_kmh: l.maxspeed_kmh,
             })
             .collect();
+        for road in 0..self.roads.len() {
+            let ways = self.stretches[self.stretches_of(road as u32)].iter().flat_map(|s| s.sides.map(|s| s.way));
+            let off = |way: u32| self.ways.get(way as usize).is_some_and(RoadWay::leaves_ground);
+            let off_ground = u32::from(ways.into_iter().any(off));
+            self.roads.vec()[road].off_ground = off_ground;
+        }
         if lines.iter().any(|l| l.name.is_some()) {
             self.names = lines.iter().map(|l| l.name.clone().unwrap_or_else(|| format!("way/{}", l.id))).collect();
         }

@@ -1,6 +1,6 @@
 //! Finding segments of roads by place: a grid of cells, stored row by row, empty ones left out.
 
-use crate::coord::{LocalPlane, nearest_on_segment};
+use crate::coord::LocalPlane;
 
 use super::RoadGraph;
 use super::column::Column;
@@ -17,8 +17,6 @@ pub struct Segment {
     pub point: u32,
     /// Metres along the road of the nearest place.
     pub along_m: f64,
-    /// The nearest place, metres in the plane of the search.
-    pub at: (f64, f64),
     /// Metres to it.
     pub distance_m: f64,
     /// Metres to the point where it begins.
@@ -129,43 +127,51 @@ impl Grid {
         if self.columns.is_empty() {
             return;
         }
-        let (px, py) = plane.to_m(lon, lat);
-        let corner = |dx: f64, dy: f64| {
-            let (x, y) = plane.to_deg(px + dx, py + dy);
-            ((x * super::PER_DEGREE) as i64, (y * super::PER_DEGREE) as i64)
-        };
-        let ((x0, y0), (x1, y1)) = (corner(-radius_m, -radius_m), corner(radius_m, radius_m));
-        let rows = self.row(y0).max(0)..=self.row(y1).min(self.rows.len() as i64 - 2);
-        let (first, last) = (self.column(x0), self.column(x1));
-        let mut metres = (u32::MAX, (0.0, 0.0));
+        // In stored units from here on.
+        let (px, py) = (lon * super::PER_DEGREE, lat * super::PER_DEGREE);
+        let (x_m, y_m) = plane.m_per_deg();
+        let (x_m, y_m) = (x_m / super::PER_DEGREE, y_m / super::PER_DEGREE);
+        let (dx, dy) = (radius_m / x_m, radius_m / y_m);
+        let rows = self.row((py - dy) as i64).max(0)..=self.row((py + dy) as i64).min(self.rows.len() as i64 - 2);
+        let (first, last) = (self.column((px - dx) as i64), self.column((px + dx) as i64));
+        let (all_rows, all_columns, all_cells) = (&self.rows[..], &self.columns[..], &self.cells[..]);
+        let (all_entries, all_points, along) = (&self.entries[..], &graph.points[..], &graph.along[..]);
+        // Most segments of a cell lie beyond reach on one side: whole numbers tell that.
+        let reach = |v: f64| v.clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
+        let (west, east) = (reach(libm::floor(px - dx)), reach(libm::ceil(px + dx)));
+        let (south, north) = (reach(libm::floor(py - dy)), reach(libm::ceil(py + dy)));
+        let to_m = |[x, y]: [i32; 2]| ((f64::from(x) - px) * x_m, (f64::from(y) - py) * y_m);
+        let radius2 = radius_m * radius_m;
         for row in rows {
-            let cells = self.rows[row as usize] as usize..self.rows[row as usize + 1] as usize;
-            let begin = cells.start + self.columns[cells.clone()].partition_point(|&c| i64::from(c) < first);
-            for cell in (begin..cells.end).take_while(|&c| i64::from(self.columns[c]) <= last) {
-                for &point in &self.entries[self.cells[cell] as usize..self.cells[cell + 1] as usize] {
+            let cells = all_rows[row as usize] as usize..all_rows[row as usize + 1] as usize;
+            let begin = cells.start + all_columns[cells.clone()].partition_point(|&c| i64::from(c) < first);
+            for cell in (begin..cells.end).take_while(|&c| i64::from(all_columns[c]) <= last) {
+                for &point in &all_entries[all_cells[cell] as usize..all_cells[cell + 1] as usize] {
                     let i = point as usize;
-                    let to_m = |i: usize| {
-                        let (x, y) = graph.degrees(i);
-                        let (x, y) = plane.to_m(x, y);
-                        (x - px, y - py)
-                    };
-                    let a = if metres.0 == point { metres.1 } else { to_m(i) };
-                    let b = to_m(i + 1);
-                    metres = (point + 1, b);
-                    if (a.0 > radius_m && b.0 > radius_m)
-                        || (a.0 < -radius_m && b.0 < -radius_m)
-                        || (a.1 > radius_m && b.1 > radius_m)
-                        || (a.1 < -radius_m && b.1 < -radius_m)
-                    {
+                    let (a, b) = (all_points[i], all_points[i + 1]);
+                    let beyond = (a[0].min(b[0]) > east) | (a[0].max(b[0]) < west);
+                    if beyond | (a[1].min(b[1]) > north) | (a[1].max(b[1]) < south) {
                         continue;
                     }
-                    let (t, (x, y), distance_m) = nearest_on_segment((0.0, 0.0), a, b);
-                    if distance_m <= radius_m {
-                        let (from, to) = (f64::from(graph.along[i]), f64::from(graph.along[i + 1]));
-                        let direction = (b.0 - a.0, b.1 - a.1);
-                        let (at, along_m) = ((x + px, y + py), from + (to - from) * t);
-                        let begin_m = libm::hypot(a.0, a.1);
-                        found.push(Segment { road: 0, point, along_m, at, distance_m, begin_m, direction });
+                    let (a, b) = (to_m(a), to_m(b));
+                    let direction = (b.0 - a.0, b.1 - a.1);
+                    let length2 = direction.0 * direction.0 + direction.1 * direction.1;
+                    let ahead = -(a.0 * direction.0 + a.1 * direction.1);
+                    let t = if length2 > 0.0 { (ahead / length2).clamp(0.0, 1.0) } else { 0.0 };
+                    let (x, y) = (a.0 + t * direction.0, a.1 + t * direction.1);
+                    let distance2 = x * x + y * y;
+                    if distance2 <= radius2 {
+                        let (from, to) = (f64::from(along[i]), f64::from(along[i + 1]));
+                        let along_m = from + (to - from) * t;
+                        let begin_m = (a.0 * a.0 + a.1 * a.1).sqrt();
+                        found.push(Segment {
+                            road: 0,
+                            point,
+                            along_m,
+                            distance_m: distance2.sqrt(),
+                            begin_m,
+                            direction,
+                        });
                     }
                 }
             }
@@ -173,11 +179,11 @@ impl Grid {
         // A segment is in every cell that it passes.
         found.sort_unstable_by_key(|s| s.point);
         found.dedup_by_key(|s| s.point);
-        let mut road = 0u32;
+        let (mut road, roads) = (0u32, &graph.roads[..]);
         for segment in found {
-            let after = |r: u32| graph.roads.get(r as usize + 1).is_none_or(|n| n.first_point > segment.point);
+            let after = |r: u32| roads.get(r as usize + 1).is_none_or(|n| n.first_point > segment.point);
             if !after(road) {
-                road = graph.roads.partition_point(|r| r.first_point <= segment.point) as u32 - 1;
+                road = roads.partition_point(|r| r.first_point <= segment.point) as u32 - 1;
             }
             segment.road = road;
         }

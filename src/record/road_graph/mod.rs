@@ -47,6 +47,13 @@ pub struct RoadWay {
     pub maxspeed_kmh: u8,
 }
 
+impl RoadWay {
+    /// Whether it is a tunnel, a bridge, or of another level than 0.
+    pub fn leaves_ground(&self) -> bool {
+        self.level != 0 || self.bridge || self.tunnel
+    }
+}
+
 /// A road between two nodes of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -60,6 +67,8 @@ struct Road {
     access: [Modes; 2],
     /// Direction of the geometry where it begins and where it ends, clockwise from north, 256 to a turn.
     headings: [u8; 2],
+    /// 1 where a way of it leaves the ground: a tunnel, a bridge, or of another level than 0.
+    off_ground: u32,
 }
 
 /// The part of a road that belongs to one way in each direction.
@@ -109,6 +118,17 @@ pub struct Piece {
     pub edge_m: [f64; 2],
     /// Metres along the way where it begins and ends; falling where the way is drawn the other way.
     pub way_m: [f64; 2],
+}
+
+/// What may follow a state, as [`RoadGraph::next_states`] gives it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NextState {
+    /// The state.
+    pub state: u32,
+    /// Its edge.
+    pub edge: u32,
+    /// How far one turns into it, degrees from 0 (straight on) to 180, to a degree or so.
+    pub turn_deg: f64,
 }
 
 /// Roads as compact arrays: about 50 bytes a road and 12 a point, and a grid that finds them by place.
@@ -191,7 +211,19 @@ impl RoadGraph {
         self.roads[(edge / 2) as usize].access[(edge % 2) as usize].has(mode)
     }
 
+    /// Whether a mode may use a road along its geometry, and against it.
+    pub fn usable(&self, road: u32, mode: Mode) -> [bool; 2] {
+        self.roads[road as usize].access.map(|a| a.has(mode))
+    }
+
+    /// Whether a way of a road is a tunnel, a bridge, or of another level than 0.
+    #[inline]
+    pub fn leaves_ground(&self, road: u32) -> bool {
+        self.roads[road as usize].off_ground == 1
+    }
+
     /// Length of an edge, metres.
+    #[inline]
     pub fn length_m(&self, edge: u32) -> f64 {
         f64::from(self.roads[(edge / 2) as usize].length_m)
     }
@@ -220,38 +252,41 @@ impl RoadGraph {
     }
 
     /// The edge of a state.
+    #[inline]
     pub fn edge_of(&self, state: u32) -> u32 {
         if state < self.edge_count() { state } else { self.turns.edge(state - self.edge_count()) }
     }
 
-    /// How far one turns at a node from an edge into the next, degrees from 0 (straight on) to 180, to a degree or so.
-    #[inline]
-    pub fn turn_deg(&self, edge: u32, next: u32) -> f64 {
-        let (a, b) = (&self.roads[(edge / 2) as usize].headings, &self.roads[(next / 2) as usize].headings);
-        let leaving = if edge.is_multiple_of(2) { a[1] } else { a[0].wrapping_add(128) };
-        let entering = if next.is_multiple_of(2) { b[0] } else { b[1].wrapping_add(128) };
-        let turn = entering.wrapping_sub(leaving);
-        f64::from(turn.min(turn.wrapping_neg())) * (360.0 / 256.0)
-    }
-
-    /// Gives `visit` the states that may follow a state for a mode: those across the node at the end of its edge.
+    /// Gives `visit` what may follow a state for a mode: the states across the node at the end of its edge.
     ///
     /// The edge back is among them; restrictions are kept.
     #[inline]
-    pub fn next_states(&self, state: u32, mode: Mode, mut visit: impl FnMut(u32)) {
+    pub fn next_states(&self, state: u32, mode: Mode, mut visit: impl FnMut(NextState)) {
+        let roads = &self.roads[..];
         let edge = self.edge_of(state);
-        let node = self.ends(edge)[1];
+        let road = &roads[(edge / 2) as usize];
+        let (node, leaving) = match edge % 2 {
+            0 => (road.to, road.headings[1]),
+            _ => (road.from, road.headings[0].wrapping_add(128)),
+        };
         let barred = self.nodes[node as usize].barred.has(mode);
         let restricted = self.turns.concerns(state);
         for &next in self.leaving(node) {
-            if !self.allows(next, mode) || barred && next != edge ^ 1 {
+            let onto = &roads[(next / 2) as usize];
+            if !onto.access[(next % 2) as usize].has(mode) || barred && next != edge ^ 1 {
                 continue;
             }
-            if !restricted {
-                visit(next);
-            } else if let Some(state) = self.turns.turn(state, next, mode) {
-                visit(state);
-            }
+            let state = match restricted {
+                false => next,
+                true => match self.turns.turn(state, next, mode) {
+                    Some(state) => state,
+                    None => continue,
+                },
+            };
+            let entering = if next.is_multiple_of(2) { onto.headings[0] } else { onto.headings[1].wrapping_add(128) };
+            let turn = entering.wrapping_sub(leaving);
+            let turn_deg = f64::from(turn.min(turn.wrapping_neg())) * (360.0 / 256.0);
+            visit(NextState { state, edge: next, turn_deg });
         }
     }
 
@@ -277,10 +312,11 @@ impl RoadGraph {
         let m = self.along_edge(edge, m);
         let range = self.road_points(edge / 2);
         let i = self.segment_at(&range, m);
-        let (a, b) = (self.degrees(i), self.degrees(i + 1));
-        let (from, to) = (f64::from(self.along[i]), f64::from(self.along[i + 1]));
+        let (along, points) = (&self.along[i..i + 2], &self.points[i..i + 2]);
+        let [a, b] = [points[0], points[1]].map(|p| p.map(|v| f64::from(v) / PER_DEGREE));
+        let (from, to) = (f64::from(along[0]), f64::from(along[1]));
         let w = if to > from { ((m - from) / (to - from)).clamp(0.0, 1.0) } else { 0.0 };
-        (a.0 + (b.0 - a.0) * w, a.1 + (b.1 - a.1) * w)
+        (a[0] + (b[0] - a[0]) * w, a[1] + (b[1] - a[1]) * w)
     }
 
     /// The index of the point at or before `m` metres along a road that is not its last.
@@ -339,8 +375,15 @@ impl RoadGraph {
         let (road, side) = (edge / 2, (edge % 2) as usize);
         let m = self.along_edge(edge, m);
         let range = self.stretches_of(road);
-        let inner = &self.stretches[range.start + 1..range.end];
-        let at = range.start + inner.partition_point(|s| f64::from(self.along[s.point as usize]) <= m);
+        let first = range.start;
+        // Most roads are one stretch.
+        let at = if range.len() == 1 {
+            first
+        } else {
+            let along = &self.along[..];
+            let inner = &self.stretches[first + 1..range.end];
+            first + inner.partition_point(|s| f64::from(along[s.point as usize]) <= m)
+        };
         self.on_way(at, side, m)
     }
 

@@ -25,7 +25,7 @@ use super::{RoadGraph, RoadWay};
 use crate::error::{ErrorKind, Result};
 
 /// Begins every store; the last byte is the version of the layout.
-const MAGIC: [u8; 8] = *b"WLROADS\x01";
+const MAGIC: [u8; 8] = *b"WLROADS\x02";
 /// Where the header begins.
 const HEADER_AT: usize = 48;
 /// Arrays begin at multiples of it.
@@ -258,8 +258,8 @@ mod tests {
         assert_eq!(opened.class(0), graph.class(0));
         let next = |graph: &RoadGraph| -> Vec<Vec<u32>> {
             let of = |state| {
-                let mut found = Vec::new();
-                graph.next_states(state, Mode::Car, |s| found.push(s));
+                let mut found: Vec<u32> = Vec::new();
+                graph.next_states(state, Mode::Car, |next| found.push(next.state));
                 found
             };
             (0..graph.state_count()).map(of).collect()
