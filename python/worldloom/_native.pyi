@@ -250,7 +250,8 @@ class Dataset:
     ) -> dict[str, Any]:
         """Walk along the panoramas of a recording with a camera: perspective views cut from them.
 
-        Views are level, whatever the tilt of the panoramas; one at a place is tilted to have it in its middle row.
+        Views are level, whatever the tilt of the panoramas; one at a place of known height is tilted to have it in its
+        middle row.
 
         Parameters
         ----------
@@ -259,8 +260,8 @@ class Dataset:
         channel
             The panorama channel; the first one without it.
         look
-            ``"follow"`` the way; degrees, left positive, to follow it turned; ``(longitude, latitude)`` to look at a place,
-            with a height in metres as a third; or ``{"start_deg": heading, "step_deg": left}`` to pan with every picture.
+            ``"follow"`` the way; degrees, left positive, to follow it turned; ``(longitude, latitude)`` to turn to a place,
+            with a height in metres as a third to look at it; or ``{"start_deg": heading, "step_deg": left}`` to pan with every picture.
         size
             Height and width of the pictures; 480 x 640 without it.
         fov_deg

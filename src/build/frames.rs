@@ -1,6 +1,7 @@
 //! Observations of a segment: named, placed on the track, their bytes put into the unit's shard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -25,6 +26,7 @@ use super::{ImageOutput, Progress, check_stop};
 const BATCH_BYTES: u64 = 64 << 20;
 
 /// What storing media needs to know.
+#[derive(Clone, Copy)]
 pub struct FrameJob<'a> {
     /// Reads the bytes.
     pub source: &'a dyn RecordingSource,
@@ -49,12 +51,17 @@ pub struct FrameJob<'a> {
 }
 
 /// An observation with its name and place, before its bytes are read.
-struct Placed<'a> {
-    frame: &'a FrameRecord,
-    id: String,
-    t_ns: Option<i64>,
-    ego: Option<State>,
-    world_se3_sensor: Option<Pose>,
+pub struct Placed<'a> {
+    /// The observation.
+    pub frame: &'a FrameRecord,
+    /// `frame_id`.
+    pub id: String,
+    /// Time on the reference clock.
+    pub t_ns: Option<i64>,
+    /// The ego's state when it was made.
+    pub ego: Option<State>,
+    /// Where the sensor was.
+    pub world_se3_sensor: Option<Pose>,
 }
 
 /// Stores the selected observations of a segment; returns a row each, and the hashes of the files they came from.
@@ -72,16 +79,10 @@ pub fn store_frames(
 ) -> Result<Vec<FrameRow>> {
     let selected = place_frames(job);
     let mut rows = Vec::with_capacity(selected.len());
-    let mut first = 0;
-    while first < selected.len() {
+    for batch in batches(&selected, |placed| placed.frame.size) {
+        let batch = &selected[batch];
         check_stop(job.stop)?;
-        let mut end = first + 1;
-        let mut bytes = selected[first].frame.size;
-        while end < selected.len() && bytes + selected[end].frame.size <= BATCH_BYTES {
-            bytes += selected[end].frame.size;
-            end += 1;
-        }
-        let prepared: Vec<Result<Prepared>> = selected[first..end]
+        let prepared: Vec<Result<Prepared>> = batch
             .par_iter()
             .map(|placed| {
                 let prepared = prepare(job.source, placed.frame, job.metadata, job.output, &Limits::default());
@@ -89,28 +90,57 @@ pub fn store_frames(
                 prepared
             })
             .collect();
-        for (placed, prepared) in selected[first..end].iter().zip(prepared) {
+        for (placed, prepared) in batch.iter().zip(prepared) {
             match prepared {
                 Ok(prepared) => {
                     if let (MediaRef::File(path), Some(hash)) = (&placed.frame.media, &prepared.source_hash) {
                         hashes.insert(path.clone(), hash.clone());
                     }
-                    let stored = shard.append(&placed.id, prepared.format.extension(), &prepared.bytes)?;
-                    let mut row = row(job, placed, &prepared);
-                    (row.shard, row.offset, row.length) = (stored.shard, stored.offset, stored.length);
-                    row.checksum = stored.checksum;
-                    rows.push(row);
+                    rows.push(store(job, placed, &prepared, shard)?);
                 }
                 Err(error) => quarantine.refuse_error(&error),
             }
         }
-        first = end;
     }
     Ok(rows)
 }
 
+/// Cuts `all` into stretches of 64 MiB of media, by the bytes of each, with at least one in each.
+pub fn batches<T>(all: &[T], bytes: impl Fn(&T) -> u64) -> Vec<Range<usize>> {
+    let mut batches = Vec::new();
+    let (mut first, mut sum) = (0, 0);
+    for (i, one) in all.iter().enumerate() {
+        let own = bytes(one);
+        if i > first && sum + own > BATCH_BYTES {
+            batches.push(first..i);
+            (first, sum) = (i, 0);
+        }
+        sum += own;
+    }
+    batches.extend((first < all.len()).then_some(first..all.len()));
+    batches
+}
+
+/// Puts an observation's bytes into the shard and makes its row.
+///
+/// # Errors
+///
+/// Where the shard cannot be written.
+pub fn store(
+    job: &FrameJob<'_>,
+    placed: &Placed<'_>,
+    prepared: &Prepared,
+    shard: &mut ShardWriter,
+) -> Result<FrameRow> {
+    let stored = shard.append(&placed.id, prepared.format.extension(), &prepared.bytes)?;
+    let mut row = row(job, placed, prepared);
+    (row.shard, row.offset, row.length) = (stored.shard, stored.offset, stored.length);
+    row.checksum = stored.checksum;
+    Ok(row)
+}
+
 /// The selected observations that are not withheld, named and placed.
-fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
+pub fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
     let mut taken = BTreeSet::new();
     let mut placed = Vec::new();
     for frame in job.recording.frames.iter().filter(|f| job.channels.takes(f.modality, &f.channel)) {
@@ -137,7 +167,7 @@ fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
 }
 
 /// `RECORDING/CHANNEL/STEM`, unique; depth pictures and masks say what they are.
-fn frame_id(recording: &str, frame: &FrameRecord, taken: &mut BTreeSet<String>) -> String {
+pub fn frame_id(recording: &str, frame: &FrameRecord, taken: &mut BTreeSet<String>) -> String {
     let kind = match frame.modality {
         Modality::Depth => "depth-",
         Modality::Mask => "mask-",

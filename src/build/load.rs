@@ -49,6 +49,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded> {
             .try_into()
             .map_err(|e: toml::de::Error| ErrorKind::Config(format!("--set: {}", e.message())).in_file(path))?;
     }
+    settle_walks(&mut config);
     let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
     let loaded = Loaded { config, base, path: path.to_path_buf(), text };
     loaded.check()?;
@@ -59,7 +60,9 @@ impl Loaded {
     /// An error at the line of `key` in the `nth` table named `table` (`[table]` or `[[table]]`).
     pub fn error(&self, table: &str, nth: usize, key: &str, reason: impl Into<String>) -> Error {
         let kind = ErrorKind::Config(reason.into());
-        match line_of(&self.text, table, nth, key) {
+        // A table that is written inline lies in a line of its owner's.
+        let inline = || table.split_once('.').and_then(|(owner, own)| line_of(&self.text, owner, nth, own));
+        match line_of(&self.text, table, nth, key).or_else(inline) {
             Some(line) => kind.at(Location::line(&self.path, line)),
             None => kind.in_file(&self.path),
         }
@@ -114,7 +117,12 @@ impl Loaded {
             };
             self.check_spdx(license, "recording", i)?;
             self.check_terms(i, license)?;
-            self.check_sample(&c.sample.with(recording.sample.as_ref()), recording.sample.is_some().then_some(i))?;
+            // The defaults of a walk stand in no line.
+            let written = recording.sample.is_some() && line_of(&self.text, "recording.sample", i, "").is_some();
+            self.check_sample(&c.sample.with(recording.sample.as_ref()), written.then_some(i))?;
+            if let Some((key, reason)) = recording.panowalk.as_ref().and_then(super::config::PanowalkConfig::problem) {
+                return Err(self.error("recording.panowalk", i, key, reason));
+            }
             for (channel, ignore) in &recording.ignore {
                 if let Some((key, reason)) = ignore.problem() {
                     return Err(self.error(&format!("recording.ignore.{channel}"), i, key, reason));
@@ -218,6 +226,18 @@ impl Loaded {
             }
         }
         Ok(())
+    }
+}
+
+/// Fills in how windows of walks are cut where the config does not say: along the way, and of the walk's own camera.
+fn settle_walks(config: &mut Config) {
+    for recording in &mut config.recording {
+        let Some(walk) = &recording.panowalk else { continue };
+        let sample = recording.sample.get_or_insert_default();
+        sample.axis.get_or_insert(Axis::Distance);
+        sample.cameras.get_or_insert_with(|| vec![walk.name.clone()]);
+        sample.lidar.get_or_insert_default();
+        sample.audio.get_or_insert_default();
     }
 }
 

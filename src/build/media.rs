@@ -1,6 +1,7 @@
 //! Media on their way into a shard: read, hashed, checked, stripped or re-encoded.
 
-use image::DynamicImage;
+use image::{DynamicImage, ImageEncoder};
+use ndarray::ArrayView2;
 
 use crate::error::{ErrorKind, Result};
 use crate::privacy::{Metadata, strip_metadata};
@@ -10,6 +11,9 @@ use crate::source::recording::picture::read_picture;
 use crate::source::{Limits, RecordingSource};
 
 use super::ImageOutput;
+
+/// Quality of pictures that are made here, where the config keeps others as they are.
+const NEW_JPEG: u8 = 90;
 
 /// An observation's bytes as they are stored.
 pub struct Prepared {
@@ -44,11 +48,11 @@ pub fn prepare(
     output: ImageOutput,
     limits: &Limits,
 ) -> Result<Prepared> {
-    let raw = source.media(frame)?;
-    let path = frame.media.path();
-    let whole_file = matches!(frame.media, MediaRef::File(_));
-    let source_hash = whole_file.then(|| blake3::hash(&raw).to_hex().to_string());
-    let here = |kind: ErrorKind| kind.in_file(path);
+    let here = |kind: ErrorKind| kind.in_file(frame.media.path());
+    if frame.modality == Modality::Camera {
+        return prepare_picture(open_picture(source, frame, limits)?, frame.format, metadata, output).map_err(here);
+    }
+    let (raw, source_hash) = read(source, frame)?;
     let mut prepared = Prepared {
         bytes: Vec::new(),
         format: frame.format,
@@ -59,31 +63,6 @@ pub fn prepare(
         privacy_state: "none",
     };
     match frame.modality {
-        Modality::Camera => {
-            let bare = strip_metadata(&raw, frame.format).map_err(here)?;
-            let picture = read_picture(&bare, frame.format, limits).map_err(here)?;
-            (prepared.width, prepared.height) = (Some(picture.width()), Some(picture.height()));
-            match output {
-                ImageOutput::Keep if metadata == Metadata::Strip => {
-                    prepared.bytes = bare;
-                    prepared.privacy_state = "metadata_stripped";
-                }
-                ImageOutput::Keep => {
-                    prepared.bytes = raw;
-                    prepared.privacy_state = "metadata_kept";
-                }
-                // What we encode ourselves carries no metadata of the source.
-                ImageOutput::Jpeg(quality) => {
-                    (prepared.bytes, prepared.format) =
-                        (encode_jpeg(&picture, quality).map_err(here)?, FrameFormat::Jpg);
-                    prepared.privacy_state = "metadata_stripped";
-                }
-                ImageOutput::Webp => {
-                    (prepared.bytes, prepared.format) = (encode_webp(&picture).map_err(here)?, FrameFormat::Webp);
-                    prepared.privacy_state = "metadata_stripped";
-                }
-            }
-        }
         Modality::Depth | Modality::Mask if frame.format != FrameFormat::Npy => {
             prepared.bytes = match metadata {
                 Metadata::Strip => strip_metadata(&raw, frame.format).map_err(here)?,
@@ -97,12 +76,93 @@ pub fn prepare(
             prepared.points = Some(cloud.len() as u64);
             prepared.bytes = raw;
         }
-        Modality::Depth | Modality::Mask | Modality::Audio => {
+        Modality::Camera | Modality::Depth | Modality::Mask | Modality::Audio => {
             (prepared.width, prepared.height) = (frame.width, frame.height);
             prepared.bytes = raw;
         }
     }
     Ok(prepared)
+}
+
+/// A picture that was read and decoded.
+pub struct Opened {
+    /// The bytes as they lie in the source.
+    raw: Vec<u8>,
+    /// The same without metadata.
+    bare: Vec<u8>,
+    /// Its pixels.
+    pub picture: DynamicImage,
+    /// blake3 of the source's bytes, hex, where they are a whole file.
+    pub source_hash: Option<String>,
+}
+
+/// Reads a picture and decodes it strictly.
+///
+/// # Errors
+///
+/// Where the bytes cannot be read or are no whole picture of their format.
+pub fn open_picture(source: &dyn RecordingSource, frame: &FrameRecord, limits: &Limits) -> Result<Opened> {
+    let here = |kind: ErrorKind| kind.in_file(frame.media.path());
+    let (raw, source_hash) = read(source, frame)?;
+    let bare = strip_metadata(&raw, frame.format).map_err(here)?;
+    let picture = read_picture(&bare, frame.format, limits).map_err(here)?;
+    Ok(Opened { raw, bare, picture, source_hash })
+}
+
+fn prepare_picture(
+    opened: Opened,
+    format: FrameFormat,
+    metadata: Metadata,
+    output: ImageOutput,
+) -> Result<Prepared, ErrorKind> {
+    let Opened { raw, bare, picture, source_hash } = opened;
+    let (bytes, format, privacy_state) = match output {
+        ImageOutput::Keep if metadata == Metadata::Strip => (bare, format, "metadata_stripped"),
+        ImageOutput::Keep => (raw, format, "metadata_kept"),
+        // What we encode ourselves carries no metadata of the source.
+        ImageOutput::Jpeg(_) | ImageOutput::Webp => {
+            let (bytes, format) = encode(&picture, output)?;
+            (bytes, format, "metadata_stripped")
+        }
+    };
+    let (width, height) = (Some(picture.width()), Some(picture.height()));
+    Ok(Prepared { bytes, format, source_hash, width, height, points: None, privacy_state })
+}
+
+/// The bytes of an observation, and their blake3 where they are a whole file.
+fn read(source: &dyn RecordingSource, frame: &FrameRecord) -> Result<(Vec<u8>, Option<String>)> {
+    let raw = source.media(frame)?;
+    let whole_file = matches!(frame.media, MediaRef::File(_));
+    let hash = whole_file.then(|| blake3::hash(&raw).to_hex().to_string());
+    Ok((raw, hash))
+}
+
+/// Pixels encoded as the output asks; what would be kept as it is becomes a JPEG of quality 90.
+///
+/// # Errors
+///
+/// [`ErrorKind::Malformed`] where the picture is larger than the format allows.
+pub fn encode(picture: &DynamicImage, output: ImageOutput) -> Result<(Vec<u8>, FrameFormat), ErrorKind> {
+    match output {
+        ImageOutput::Keep => Ok((encode_jpeg(picture, NEW_JPEG)?, FrameFormat::Jpg)),
+        ImageOutput::Jpeg(quality) => Ok((encode_jpeg(picture, quality)?, FrameFormat::Jpg)),
+        ImageOutput::Webp => Ok((encode_webp(picture)?, FrameFormat::Webp)),
+    }
+}
+
+/// A mask as a PNG of one grey channel.
+///
+/// # Errors
+///
+/// [`ErrorKind::Malformed`] where the mask is larger than the format allows.
+pub fn encode_mask(mask: &ArrayView2<'_, u8>) -> Result<Vec<u8>, ErrorKind> {
+    let (height, width) = mask.dim();
+    let pixels: Vec<u8> = mask.iter().copied().collect();
+    let mut bytes = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut bytes)
+        .write_image(&pixels, width as u32, height as u32, image::ExtendedColorType::L8)
+        .map_err(|e| ErrorKind::malformed("PNG", e.to_string()))?;
+    Ok(bytes)
 }
 
 fn encode_jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, ErrorKind> {

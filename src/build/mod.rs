@@ -18,6 +18,7 @@ mod road_cache;
 mod run;
 pub mod schemas;
 mod segment;
+mod walk;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

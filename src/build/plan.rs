@@ -17,6 +17,7 @@ use crate::source::registry::{check_map_options, open_map, open_recording};
 use crate::source::{MapOptions, MapSource, RecordingOptions, RecordingSource};
 
 use super::config::{RecordingConfig, Use};
+use super::walk::panorama_channel;
 use super::{Loaded, check_stop};
 
 /// Segments of this many sources at most share a unit.
@@ -46,6 +47,7 @@ pub struct PlannedMap {
 }
 
 /// A recording source that can be read.
+#[derive(Clone)]
 pub struct PlannedSource {
     /// Which `[[recording]]`, from 0.
     pub entry: usize,
@@ -57,8 +59,10 @@ pub struct PlannedSource {
     pub license: String,
     /// The files it reads.
     pub files: Vec<SourceFile>,
-    /// Its channels with observations.
+    /// Its channels with observations; with a walk also the walk's.
     pub channels: BTreeSet<(Modality, String)>,
+    /// The name of the walks that become recordings instead of its own.
+    pub walk: Option<String>,
     /// The stretches that become recordings of the data set.
     pub segments: Vec<PlannedSegment>,
 }
@@ -167,6 +171,7 @@ impl Plan {
                 }
             }
         }
+        check_walks(loaded, &sources)?;
         sources.retain(|s: &PlannedSource| !s.segments.is_empty());
         if sources.is_empty() {
             return Err(failures.into_iter().next().unwrap_or_else(|| {
@@ -176,7 +181,10 @@ impl Plan {
             }));
         }
         check_channels(loaded, &sources)?;
-        name_recordings(&mut sources);
+        if let Err((entry, id)) = name_recordings(&mut sources) {
+            let reason = format!("there is a recording `{id}` already: give the walk another name");
+            return Err(loaded.error("recording.panowalk", entry, "name", reason));
+        }
         let units = pack(&sources, loaded.config.output.shard_mb * 1_000_000);
         Ok(Plan { maps, sources, units, quarantine })
     }
@@ -272,6 +280,7 @@ fn survey(
     let source = open_source(loaded, entry, label, path)?;
     let recordings = source.read(quarantine)?;
     let channels = ChannelFilter::new(&sample_config(loaded, entry))?;
+    let walk = loaded.config.recording[entry].panowalk.as_ref();
     let license = recordings
         .first()
         .map(|r| r.license.clone())
@@ -289,7 +298,17 @@ fn survey(
                 quarantine.refuse(&Location::file(path), format!("`{name}` has no positions"));
                 continue;
             };
-            let media = || part.frames.iter().filter(|f| channels.takes(f.modality, &f.channel));
+            let asked = walk.map(|w| panorama_channel(&part, w.channel.as_deref()).map(|(channel, _)| channel));
+            if asked == Some(None) {
+                quarantine.refuse(&Location::file(path), format!("`{name}` has no full panoramas to walk along"));
+                continue;
+            }
+            let media = || {
+                part.frames.iter().filter(|f| match &asked {
+                    Some(panoramas) => f.modality == Modality::Camera && Some(&f.channel) == panoramas.as_ref(),
+                    None => channels.takes(f.modality, &f.channel),
+                })
+            };
             segments.push(PlannedSegment {
                 recording: number,
                 segment,
@@ -301,9 +320,38 @@ fn survey(
             });
         }
     }
+    if let Some(walk) = walk {
+        if seen.iter().any(|(_, channel)| *channel == walk.name) {
+            let reason = format!("`{}` is a channel of the recording: give the walk another name", walk.name);
+            return Err(loaded.error("recording.panowalk", entry, "name", reason));
+        }
+        seen.insert((Modality::Camera, walk.name.clone()));
+    }
     let files = source.files().to_vec();
     let (label, path) = (label.to_string(), path.to_path_buf());
-    Ok(PlannedSource { entry, label, path, license, files, channels: seen, segments })
+    let walk = walk.map(|w| w.name.clone());
+    Ok(PlannedSource { entry, label, path, license, files, channels: seen, walk, segments })
+}
+
+/// Refuses a walk that no recording has panoramas for.
+fn check_walks(loaded: &Loaded, sources: &[PlannedSource]) -> Result<()> {
+    for (entry, recording) in loaded.config.recording.iter().enumerate() {
+        let Some(walk) = &recording.panowalk else { continue };
+        let own = || sources.iter().filter(|s| s.entry == entry);
+        if own().next().is_none() || own().any(|s| !s.segments.is_empty()) {
+            continue;
+        }
+        let cameras: BTreeSet<&str> = own()
+            .flat_map(|s| &s.channels)
+            .filter(|(modality, channel)| *modality == Modality::Camera && *channel != walk.name)
+            .map(|(_, channel)| channel.as_str())
+            .collect();
+        let there = cameras.into_iter().collect::<Vec<_>>().join(", ");
+        let called = walk.channel.as_ref().map_or(String::new(), |channel| format!(" called `{channel}`"));
+        let reason = format!("no recording here has full panoramas{called} to walk along; cameras there are: {there}");
+        return Err(loaded.error("recording.panowalk", entry, "channel", reason));
+    }
+    Ok(())
 }
 
 /// The positions that a recording's trajectory is made of, thinned.
@@ -384,9 +432,56 @@ fn check_channels(loaded: &Loaded, sources: &[PlannedSource]) -> Result<()> {
     Ok(())
 }
 
+/// Turns names into ids, those of walks last: a walk is called like the recording that it was taken along, with its own
+/// name behind.
+///
+/// # Errors
+///
+/// The entry and the id of a walk whose id is taken.
+fn name_recordings(sources: &mut [PlannedSource]) -> std::result::Result<(), (usize, String)> {
+    // A source that only walks are taken along is named for them, too.
+    let key = |source: &PlannedSource, g: &PlannedSegment| (source.path.clone(), g.recording, g.segment);
+    let whole: BTreeSet<PathBuf> = sources.iter().filter(|s| s.walk.is_none()).map(|s| s.path.clone()).collect();
+    let mut bases: Vec<PlannedSource> = Vec::new();
+    for source in sources.iter() {
+        let first = !whole.contains(&source.path) && !bases.iter().any(|b| b.path == source.path);
+        if source.walk.is_none() || first {
+            bases.push(PlannedSource { files: Vec::new(), channels: BTreeSet::new(), ..source.clone() });
+        }
+    }
+    name_bases(&mut bases);
+    let mut ids = BTreeMap::new();
+    for base in &bases {
+        for segment in &base.segments {
+            ids.entry(key(base, segment)).or_insert_with(|| segment.id.clone());
+        }
+    }
+    let mut own = bases.iter().filter(|b| b.walk.is_none());
+    let mut taken: BTreeSet<String> = bases.iter().flat_map(|b| b.segments.iter().map(|g| g.id.clone())).collect();
+    for source in sources.iter_mut() {
+        let Some(walk) = source.walk.clone() else {
+            if let Some(base) = own.next() {
+                source.segments.clone_from(&base.segments);
+            }
+            continue;
+        };
+        let path = source.path.clone();
+        for segment in &mut source.segments {
+            let base = ids.get(&(path.clone(), segment.recording, segment.segment));
+            // Another walk may find panoramas in a stretch where this one found none.
+            let base = base.cloned().unwrap_or_else(|| encode_id(&segment.id));
+            segment.id = format!("{base}-{walk}");
+            if !taken.insert(segment.id.clone()) {
+                return Err((source.entry, segment.id.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Turns names into ids: percent-encoded with `_` for `%`, made unique by the folders above, `-s2` for a second
 /// segment.
-fn name_recordings(sources: &mut [PlannedSource]) {
+fn name_bases(sources: &mut [PlannedSource]) {
     let mut names: Vec<Vec<(String, usize)>> = Vec::new();
     let mut uses: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
     for (s, source) in sources.iter().enumerate() {
@@ -512,12 +607,13 @@ mod tests {
             license,
             files: Vec::new(),
             channels: BTreeSet::new(),
+            walk: None,
             segments,
         }
     }
 
     fn ids(mut sources: Vec<PlannedSource>) -> Vec<String> {
-        name_recordings(&mut sources);
+        name_recordings(&mut sources).expect("no id is taken");
         sources.iter().flat_map(|s| s.segments.iter().map(|g| g.id.clone())).collect()
     }
 
@@ -538,6 +634,22 @@ mod tests {
         let ids = ids(sources);
         assert_ne!(ids[0], ids[1]);
         assert!(ids.iter().all(|id| id.ends_with("-x")));
+    }
+
+    #[test]
+    fn a_walk_is_called_like_the_recording_that_it_is_taken_along() {
+        let walk = |entry, label: &str, names: &[(&str, usize)]| PlannedSource {
+            walk: Some("left".to_string()),
+            ..source(entry, label, names, 0)
+        };
+        let two = [("a b", 0), ("a b", 0)];
+        let both = vec![source(0, "x/a b", &two, 0), walk(1, "x/a b", &two), source(2, "y/c", &[("c", 0)], 0)];
+        assert_eq!(ids(both), ["a_20b", "a_20b-s2", "a_20b-left", "a_20b-s2-left", "c"]);
+        // Alone, and with folders of one name.
+        let alone = vec![walk(0, "mon/front", &[("front", 0)]), walk(0, "tue/front", &[("front", 0)])];
+        assert_eq!(ids(alone), ["mon-front-left", "tue-front-left"]);
+        let mut twice = vec![walk(0, "x/a", &[("a", 0)]), walk(1, "x/a", &[("a", 0)])];
+        assert_eq!(name_recordings(&mut twice), Err((1, "a-left".to_string())));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::dataset::ground::{between, calibration};
 use crate::dataset::manifest::Manifest;
 use crate::dataset::rows::ReferenceRow;
 use crate::dataset::split::Splitter;
+use crate::dataset::walk::walked;
 use crate::dataset::{Dataset, SplitMethod};
 use crate::error::{Location, Quarantine, Result};
 use crate::record::{HeightDatum, Modality};
@@ -89,7 +90,10 @@ pub struct Grounding<'a> {
 /// What is known of a recording.
 struct Place {
     number: u32,
-    id: String,
+    /// The recording whose pictures it shows: itself, or that which a walk was taken along.
+    shows: String,
+    /// A number for all that show the same pictures: none is a reference of another.
+    family: u32,
     entry: usize,
     frame: EnuFrame,
     /// Heights of two recordings compare only where both have the same one.
@@ -128,6 +132,7 @@ impl<'a> Grounding<'a> {
         let dataset = Dataset::of_folder(data, manifest)?;
         let (mut places, mut numbers) = (Vec::new(), BTreeMap::new());
         let mut alike: BTreeMap<String, u32> = BTreeMap::new();
+        let mut families: BTreeMap<String, u32> = BTreeMap::new();
         for (number, (id, row)) in dataset.recordings()?.iter().enumerate() {
             let entry = usize::try_from(row.entry).unwrap_or(usize::MAX);
             let channels = row.sensors.iter().filter(|s| s.modality == Some(Modality::Camera)).map(|s| &s.channel);
@@ -144,9 +149,13 @@ impl<'a> Grounding<'a> {
                 let directions = directions(&camera);
                 Some((channel.clone(), Optics { number, camera, small, directions }))
             };
+            let walk = loaded.config.recording.get(entry).and_then(|r| r.panowalk.as_ref());
+            let shows = walked(id, walk.map(|w| w.name.as_str())).to_string();
+            let fresh = families.len() as u32;
             let place = Place {
                 number: number as u32,
-                id: id.clone(),
+                family: *families.entry(shows.clone()).or_insert(fresh),
+                shows,
                 entry,
                 frame: EnuFrame::new(row.origin),
                 datum: row.height_datum.clone(),
@@ -172,7 +181,7 @@ impl<'a> Grounding<'a> {
             let channel = channels.entry(frame.channel.clone()).or_insert_with(|| Arc::from(frame.channel.as_str()));
             let content = frame.checksum.get(..16).and_then(|hex| u64::from_str_radix(hex, 16).ok());
             pictures.push(Picture {
-                recording: place.number,
+                recording: place.family,
                 t_ns: frame.t_ns,
                 lon,
                 lat,
@@ -240,10 +249,10 @@ impl<'a> Grounding<'a> {
                 *facts.without.entry("the camera is not calibrated".to_string()).or_default() += 1;
                 continue;
             };
-            let ticks = self.target_poses(sample, channel)?;
+            let (ticks, t_ns) = self.target_poses(sample, channel)?;
             let footprint = |pose: &Pose| Footprint::new(&optics.directions, pose);
             let footprints = ticks.iter().map(|tick| tick.as_ref().map(footprint)).collect();
-            let target = Target { sample, place, channel, optics, ticks, footprints };
+            let target = Target { sample, place, channel, optics, t_ns, ticks, footprints };
             let choice = self.choose(&target, &config, &mut facts.quarantine)?;
             if let Some(why) = choice.why_none {
                 *facts.without.entry(why.to_string()).or_default() += 1;
@@ -264,8 +273,8 @@ impl<'a> Grounding<'a> {
     ) -> Result<crate::sample::references::Choice> {
         let sample = target.sample;
         let window = Window {
-            recording: target.place.number,
-            t0_ns: sample.t0_ns,
+            recording: target.place.family,
+            t0_ns: sample.t0_ns.or(target.t_ns),
             path: &sample.path,
             anchor: (sample.lon, sample.lat),
             heading_deg: sample.heading_deg,
@@ -285,13 +294,15 @@ impl<'a> Grounding<'a> {
         Ok(choice)
     }
 
-    /// `world_se3_camera` of the target's pictures, one a tick.
-    fn target_poses(&self, sample: &SampleRow, channel: &str) -> Result<Vec<Option<Pose>>> {
+    /// `world_se3_camera` of the target's pictures, one a tick; and when the one nearest the anchor was taken.
+    fn target_poses(&self, sample: &SampleRow, channel: &str) -> Result<(Vec<Option<Pose>>, Option<i64>)> {
         let pose = |frame: &crate::dataset::rows::FrameRow| {
             frame.pose.and_then(|[x, y, z, q @ ..]| Pose::from_wxyz([x, y, z], q))
         };
         let pictures = self.dataset.pictures(sample, channel)?;
-        Ok(pictures.iter().map(|p| p.as_ref().and_then(pose)).collect())
+        let dated = pictures.iter().enumerate().filter_map(|(tick, p)| Some((tick, p.as_ref()?.t_ns?)));
+        let nearest = dated.min_by_key(|(tick, _)| (tick.abs_diff(sample.anchor_tick()), *tick));
+        Ok((pictures.iter().map(|p| p.as_ref().and_then(pose)).collect(), nearest.map(|(_, t_ns)| t_ns)))
     }
 
     /// Whether a picture may go with a sample: it lies in the sample's own split.
@@ -301,10 +312,10 @@ impl<'a> Grounding<'a> {
         }
         let picture = self.index.picture(number);
         let split = *self.splits[number].get_or_init(|| {
-            let recording = &self.recording(picture.recording).id;
-            self.splitter.split(recording, &[(picture.lon, picture.lat)])
+            let shows = &self.recording(self.candidates[number].recording).shows;
+            self.splitter.split(shows, &[(picture.lon, picture.lat)])
         });
-        let place = self.recording(picture.recording);
+        let place = self.recording(self.candidates[number].recording);
         let only_reference = self.loaded.config.recording.get(place.entry).is_some_and(|r| r.r#use == Use::Reference);
         // By recording, one that no samples are made of belongs to no split.
         split == sample.split || self.splitter.config().method == SplitMethod::Recording && only_reference
@@ -414,6 +425,8 @@ struct Target<'a> {
     place: &'a Place,
     channel: &'a str,
     optics: &'a Optics,
+    /// When the picture nearest the anchor was taken: the date of a window without a clock.
+    t_ns: Option<i64>,
     /// `world_se3_camera` of the picture at each tick.
     ticks: Vec<Option<Pose>>,
     footprints: Vec<Option<Footprint>>,

@@ -11,20 +11,20 @@ use crate::dataset::manifest::Times;
 use crate::dataset::rows::{FrameRow, PoseRow, RecordingRow};
 use crate::dataset::shard::ShardWriter;
 use crate::dataset::split::Splitter;
+use crate::dataset::walk::walked;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::match_track;
 use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track, settle_headings};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{Modality, Recording, RoadGraph, Sensor, exif_turn};
 use crate::render::MapIndex;
-use crate::sample::{
-    ChannelFilter, Observation, PrivacyState, SampleConfig, SampleRow, WindowInput, captions, windows,
-};
+use crate::sample::{ChannelFilter, Observation, PrivacyState, SampleRow, WindowInput, captions, windows};
 use crate::source::RecordingSource;
 
 use super::clocks::media_clocks;
 use super::frames::{FrameJob, pose_numbers, store_frames};
 use super::plan::{PlannedSource, is_target, sample_config};
+use super::walk::{WalkJob, walk as walk_along};
 use super::{ImageOutput, Loaded, Progress};
 
 /// What all segments of a build share.
@@ -122,7 +122,62 @@ impl SegmentFacts {
     }
 }
 
-/// Builds a segment: its rows are added to `rows`, its media to `shard`.
+/// A segment on the map.
+pub struct Settled {
+    /// The segment, its headings settled.
+    pub recording: Recording,
+    /// Its trajectory.
+    pub track: Track,
+    /// What of it nothing may be made of.
+    pub withheld: Withheld,
+}
+
+/// Fuses a segment, matches and registers it, settles where its pictures look and what of it is withheld. `None` where
+/// it cannot be used, which the quarantine says.
+fn settle(
+    shared: &Shared<'_>,
+    planned: &PlannedSource,
+    id: &str,
+    source: &dyn RecordingSource,
+    recording: &Recording,
+    quarantine: &mut Quarantine,
+) -> Result<Option<Settled>> {
+    let config = &shared.loaded.config;
+    let place = Location::file(&recording.name);
+    let mut track = match fuse(recording, &config.fuse, quarantine) {
+        Ok(track) => track,
+        Err(error) if matches!(error.kind(), ErrorKind::Config(_)) => return Err(error),
+        Err(error) => {
+            quarantine.refuse(&place, format!("{id} is left out: {}", error.kind()));
+            return Ok(None);
+        }
+    };
+    media_clocks(source, recording, &config.fuse, &mut track, shared.stop)?;
+    if let Some(roads) = shared.roads {
+        let mode = config.recording[planned.entry].mode;
+        let matched = match_track(&mut track, roads, mode);
+        if config.fuse.register == RegisterChoice::Auto {
+            register_track(&mut track, roads, mode, &matched);
+        }
+    }
+    let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
+    if !withheld.is_empty() {
+        let Some(start) = visible(&track, &withheld).next().map(|row| track.place(&row.pose)) else {
+            quarantine.refuse(&place, format!("{id} is left out: all of it is withheld"));
+            return Ok(None);
+        };
+        // The origin of the frame would tell where the hidden trip began.
+        if recording.origin.is_none() {
+            track = track.moved_to(start);
+        }
+    }
+    let mut recording = recording.clone();
+    settle_headings(&mut recording, &track, quarantine);
+    Ok(Some(Settled { recording, track, withheld }))
+}
+
+/// Builds a segment, or the walk that the config asks for in its place: its rows are added to `rows`, its media to
+/// `shard`.
 ///
 /// # Errors
 ///
@@ -137,66 +192,61 @@ pub fn build_segment(
     shard: &mut ShardWriter,
     rows: &mut Rows,
 ) -> Result<()> {
-    let config = &shared.loaded.config;
-    let sample = sample_config(shared.loaded, planned.entry);
     let mut quarantine = Quarantine::new();
-    // Fusion knows a recording by its name; users know it by its file.
-    let place = format!("{} ({})", planned.label, recording.name);
-    let mut track = match fuse(recording, &config.fuse, &mut quarantine) {
-        Ok(track) => track,
-        Err(error) if matches!(error.kind(), ErrorKind::Config(_)) => return Err(error),
-        Err(error) => {
-            quarantine.refuse(&Location::file(&place), format!("{id} is left out: {}", error.kind()));
-            rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
-            return Ok(());
-        }
-    };
-    media_clocks(source, recording, &config.fuse, &mut track, shared.stop)?;
-    if let Some(roads) = shared.roads {
-        let mode = config.recording[planned.entry].mode;
-        let matched = match_track(&mut track, roads, mode);
-        if config.fuse.register == RegisterChoice::Auto {
-            register_track(&mut track, roads, mode, &matched);
-        }
-    }
-    let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);
-    if !withheld.is_empty() {
-        let Some(start) = visible(&track, &withheld).next().map(|row| track.place(&row.pose)) else {
-            quarantine.refuse(&Location::file(&place), format!("{id} is left out: all of it is withheld"));
-            rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
-            return Ok(());
+    if let Some(settled) = settle(shared, planned, id, source, recording, &mut quarantine)? {
+        let sample = sample_config(shared.loaded, planned.entry);
+        let config = &shared.loaded.config;
+        let job = FrameJob {
+            source,
+            recording: &settled.recording,
+            id,
+            track: &settled.track,
+            channels: &ChannelFilter::new(&sample)?,
+            metadata: config.privacy.metadata,
+            output: shared.output,
+            withheld: &settled.withheld,
+            progress: shared.progress,
+            stop: shared.stop,
         };
-        // The origin of the frame would tell where the hidden trip began.
-        if recording.origin.is_none() {
-            track = track.moved_to(start);
+        let entry = &config.recording[planned.entry];
+        match &entry.panowalk {
+            None => {
+                let frames = store_frames(&job, shard, &mut rows.hashes, &mut quarantine)?;
+                add_rows(shared, planned, id, &settled, frames, rows)?;
+            }
+            Some(walk) => {
+                let job = WalkJob { config: walk, base: job, ignore: &entry.ignore };
+                if let Some((walked, frames)) = walk_along(&job, shard, &mut rows.hashes, &mut quarantine)? {
+                    add_rows(shared, planned, id, &walked, frames, rows)?;
+                }
+            }
         }
     }
-    let mut settled = recording.clone();
-    settle_headings(&mut settled, &track, &mut quarantine);
-    let recording = &settled;
-    let channels = ChannelFilter::new(&sample)?;
-    let job = FrameJob {
-        source,
-        recording,
-        id,
-        track: &track,
-        channels: &channels,
-        metadata: config.privacy.metadata,
-        output: shared.output,
-        withheld: &withheld,
-        progress: shared.progress,
-        stop: shared.stop,
-    };
-    let frames = store_frames(&job, shard, &mut rows.hashes, &mut quarantine)?;
+    // Fusion knows a recording by its name; users know it by its file.
+    let label = format!("{} ({})", planned.label, recording.name);
+    rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &label));
+    Ok(())
+}
 
+/// Cuts the windows of a segment whose media are stored, and adds all its rows.
+fn add_rows(
+    shared: &Shared<'_>,
+    planned: &PlannedSource,
+    id: &str,
+    settled: &Settled,
+    frames: Vec<FrameRow>,
+    rows: &mut Rows,
+) -> Result<()> {
+    let Settled { recording, track, withheld } = settled;
+    let sample = sample_config(shared.loaded, planned.entry);
     if is_target(shared.loaded, planned.entry) {
         let observations: Vec<Observation> = frames.iter().filter_map(observation).collect();
         let input = WindowInput {
             recording_id: id,
-            track: &track,
+            track,
             observations: &observations,
             wheel: &recording.wheel,
-            withheld: &withheld,
+            withheld,
             config: &sample,
             shape_hash: &shared.shape_hash[planned.entry],
         };
@@ -209,29 +259,30 @@ pub fn build_segment(
         for (reason, n) in stats.dropped {
             *rows.facts.dropped_windows.entry(reason.to_string()).or_default() += n;
         }
-        finish_samples(shared, &sample, &terms(shared, planned, recording), &mut samples);
+        finish_samples(shared, planned, &terms(shared, planned, recording), &mut samples);
         rows.samples.extend(samples);
     }
-    let shown: Vec<&FusedPose> = visible(&track, &withheld).collect();
-    rows.poses.extend(shown.iter().map(|row| pose_row(id, &track, row)));
-    rows.facts.extent = BBox::around(rows.facts.extent, extent(&track, &shown));
+    let shown: Vec<&FusedPose> = visible(track, withheld).collect();
+    rows.poses.extend(shown.iter().map(|row| pose_row(id, track, row)));
+    rows.facts.extent = BBox::around(rows.facts.extent, extent(track, &shown));
     rows.facts.times = span(rows.facts.times, times(&shown));
-    rows.recordings.push(recording_row(planned, id, recording, &track, &shown));
+    rows.recordings.push(recording_row(planned, id, recording, track, &shown));
     rows.frames.extend(frames);
-    rows.facts.quarantine.merge(quarantine.relabelled(Path::new(&recording.name), &place));
     Ok(())
 }
 
 /// Split, texts, licences and privacy of samples; in parallel, each on its own.
-fn finish_samples(shared: &Shared<'_>, sample: &SampleConfig, terms: &Terms, samples: &mut [SampleRow]) {
+fn finish_samples(shared: &Shared<'_>, planned: &PlannedSource, terms: &Terms, samples: &mut [SampleRow]) {
     use rayon::prelude::*;
+    let sample = sample_config(shared.loaded, planned.entry);
+    let walk = shared.loaded.config.recording[planned.entry].panowalk.as_ref().map(|w| w.name.as_str());
     // What we encode ourselves carries no metadata of the source.
-    let stripped = match (shared.loaded.config.privacy.metadata, shared.output) {
-        (Metadata::Keep, ImageOutput::Keep) => "metadata_kept",
+    let stripped = match (shared.loaded.config.privacy.metadata, shared.output, walk) {
+        (Metadata::Keep, ImageOutput::Keep, None) => "metadata_kept",
         _ => "metadata_stripped",
     };
     samples.par_iter_mut().for_each(|row| {
-        row.split = shared.splitter.split(&row.recording_id, &row.path);
+        row.split = shared.splitter.split(walked(&row.recording_id, walk), &row.path);
         row.captions =
             shared.map.and_then(|map| captions(row, |area, layer| map.in_box(area, Some(layer)), &sample.text));
         row.privacy = PrivacyState { state: stripped.to_string(), detector: None, regions: 0 };
@@ -329,7 +380,7 @@ fn recording_row(
 
 /// The sensors as they are stored: every channel with media has one; an EXIF rotation that all its pictures share goes
 /// into the mount, and a file's own intrinsics stand in where there is no calibration.
-fn sensors(recording: &Recording) -> Vec<Sensor> {
+pub fn sensors(recording: &Recording) -> Vec<Sensor> {
     let mut sensors = recording.sensors.clone();
     let mut channels: BTreeMap<&str, Modality> = BTreeMap::new();
     for frame in &recording.frames {

@@ -214,7 +214,7 @@ impl Lineage {
             lon: sample.lon,
             lat: sample.lat,
             heading_deg: sample.heading_deg,
-            sources: sources(dataset, &sample, &frames, &files)?,
+            sources: sources(dataset, &sample, recording, &frames, &files)?,
             config: config(dataset, recording)?,
             frames: frames
                 .iter()
@@ -281,6 +281,7 @@ fn path_of(files: &BTreeMap<String, SourceFileLineage>, source: &str, inner: &st
 fn sources(
     dataset: &Dataset,
     sample: &SampleRow,
+    recording: &RecordingRow,
     frames: &[(&SampleFrame, FrameRow)],
     files: &BTreeMap<String, SourceFileLineage>,
 ) -> Result<Vec<SourceLineage>> {
@@ -288,7 +289,12 @@ fn sources(
     let media: BTreeSet<&str> =
         media.expect("the schema was checked when the table was read").iter().flatten().collect();
     let used: BTreeSet<&str> = frames.iter().map(|(_, frame)| frame.source_path.as_str()).collect();
-    let entries = dataset.manifest().sources.iter().filter(|entry| sample.sources.contains(&entry.path));
+    // One folder may be the source of several entries: of recordings and of walks along them.
+    let own = format!("recording/{}", recording.entry);
+    let took_part = |entry: &&SourceEntry| {
+        sample.sources.contains(&entry.path) && (!entry.entry.starts_with("recording/") || entry.entry == own)
+    };
+    let entries = dataset.manifest().sources.iter().filter(took_part);
     let lineage = |entry: &SourceEntry| {
         let inside = format!("{}/", entry.path);
         let took_part = |path: &str| match path.strip_prefix(&inside) {

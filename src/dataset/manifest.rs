@@ -131,6 +131,12 @@ impl Manifest {
         own.map(|value| serde_json::from_value(value.clone()).map_err(damaged)).transpose()
     }
 
+    /// The name of the walks that the recordings of a `[[recording]]` of the config are; `None` where they are none.
+    pub fn walk_name(&self, entry: usize) -> Option<&str> {
+        let recording = self.config.get("recording").and_then(|all| all.get(entry));
+        recording.and_then(|r| r.get("panowalk")).and_then(|walk| walk.get("name")).and_then(|name| name.as_str())
+    }
+
     /// How its config splits samples.
     ///
     /// # Errors

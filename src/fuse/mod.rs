@@ -1,5 +1,6 @@
 //! Layer 4: fusion. One clock, one frame, one ego trajectory: [`fuse`] turns a recording's segment into a [`Track`].
 
+mod carried;
 mod clock;
 mod config;
 mod draft;
@@ -19,6 +20,7 @@ mod track;
 mod trajectory;
 mod turns;
 
+pub use carried::{Stop, carried};
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
 pub use headings::{Heading, HeadingSource, Headings, Sighting, headings, settle_headings};
 pub use register::{OnLine, RegisterPrior, Registration, register, register_track};

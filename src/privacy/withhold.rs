@@ -70,6 +70,15 @@ impl Withheld {
         withheld
     }
 
+    /// What is kept back of a way along this track that turns at `turn_m` and comes back, as path lengths of the whole way.
+    pub fn there_and_back(&self, turn_m: f64) -> Withheld {
+        // What begins at the turn is not on the way.
+        let there = self.stretches.iter().filter(|stretch| stretch.s_m.0 < turn_m);
+        let there: Vec<Stretch> = there.map(|stretch| Stretch { t_ns: None, ..*stretch }).collect();
+        let back = there.iter().rev().map(|s| Stretch { s_m: (2.0 * turn_m - s.s_m.1, 2.0 * turn_m - s.s_m.0), ..*s });
+        Withheld { stretches: there.iter().copied().chain(back).collect(), rows: self.rows }
+    }
+
     /// Whether nothing is kept back.
     pub fn is_empty(&self) -> bool {
         self.stretches.is_empty()

@@ -15,6 +15,7 @@ mod stencil;
 pub mod text;
 mod trace;
 mod view;
+pub mod walk;
 
 pub use bev::{BevGrid, bev};
 pub use compensate::compensate;

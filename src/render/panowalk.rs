@@ -22,7 +22,7 @@ pub enum YawPath {
     },
     /// At a point.
     LookAt {
-        /// In the world frame, metres.
+        /// In the world frame, metres; where z is not finite the view turns to it but stays level.
         point: Vector3<f64>,
     },
     /// From a heading on, turning evenly with every step.
@@ -38,7 +38,7 @@ impl YawPath {
     /// The levelled views of a route, `world_se3_camera` at each of its positions.
     ///
     /// Where the route stands still it goes on looking as before; a route of one position looks along x. A view at a
-    /// point is tilted up or down to have it in its middle row.
+    /// point whose height is known is tilted up or down to have it in its middle row.
     pub fn views(&self, route: &[Vector3<f64>]) -> Vec<Pose> {
         let mut along = route.windows(2).map(|w| (w[1] - w[0]).xy()).find(|d| d.norm() > 1e-6);
         let mut view = |i: usize| {
@@ -52,7 +52,8 @@ impl YawPath {
                 YawPath::Pan { start_deg, step_deg } => ((start_deg + step_deg * i as f64).to_radians(), 0.0),
                 YawPath::LookAt { point } => {
                     let d = point - here;
-                    (libm::atan2(d.y, d.x), libm::atan2(d.z, libm::hypot(d.x, d.y)))
+                    let pitch = if d.z.is_finite() { libm::atan2(d.z, libm::hypot(d.x, d.y)) } else { 0.0 };
+                    (libm::atan2(d.y, d.x), pitch)
                 }
             };
             level_view(here, yaw, pitch)
@@ -290,6 +291,11 @@ mod tests {
             assert!((u - 319.5).hypot(v - 239.5) < 1e-9);
             // Level: the right of the picture lies in the horizon.
             assert!((view.rotation * Vector3::x()).z.abs() < 1e-12);
+        }
+        let level = YawPath::LookAt { point: Vector3::new(20.0, 7.0, f64::NAN) }.views(&route);
+        for view in level {
+            let (u, _) = camera.project(view.inverse().apply(Vector3::new(20.0, 7.0, 2.0))).expect("in view");
+            assert!((u - 319.5).abs() < 1e-9 && (view.rotation * Vector3::z()).z.abs() < 1e-12);
         }
         assert_eq!(out_and_back(3), [0, 1, 2, 1, 0]);
         assert_eq!((out_and_back(1), out_and_back(0)), (vec![0], vec![]));

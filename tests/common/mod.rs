@@ -1,6 +1,8 @@
 //! What integration tests share: a tiny world to build from, and the program.
 #![allow(dead_code)] // each test uses its part
 
+pub mod square;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

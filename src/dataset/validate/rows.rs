@@ -11,6 +11,7 @@ use super::samples::Samples;
 use super::tables::{Read, check_point, check_pose, each_row, files};
 use crate::dataset::manifest::Manifest;
 use crate::dataset::rows::{FrameRow, ReferenceRow};
+use crate::dataset::walk::walked;
 use crate::dataset::{decode, tables};
 use crate::error::Result;
 use crate::record::{FrameFormat, Modality};
@@ -63,6 +64,8 @@ pub(super) struct Recordings {
 
 /// What others need to know of a recording.
 pub(super) struct RecordingFacts {
+    /// The recording whose pictures it shows: itself, or that which a walk was taken along.
+    pub shows: String,
     pub channels: Vec<String>,
     /// How its samples are cut, and the offsets of their ticks; `None` where the config does not say.
     pub sample: Option<(SampleConfig, Vec<f64>)>,
@@ -106,7 +109,8 @@ pub(super) fn recordings(
                 Ok(_) => String::new(),
             });
             let channels = row.sensors.into_iter().map(|s| s.channel).collect();
-            recordings.by_id.insert(row.recording_id, RecordingFacts { channels, sample: sample.ok() });
+            let shows = walked(&row.recording_id, manifest.walk_name(entry)).to_string();
+            recordings.by_id.insert(row.recording_id, RecordingFacts { shows, channels, sample: sample.ok() });
             Ok(())
         })?;
     Ok(recordings)

@@ -71,7 +71,8 @@ pub(super) fn check(dir: &Path, around: &Around<'_>, watch: &Watch<'_>, found: &
                 }
             }
             if let Some(splitter) = around.splitter {
-                let split = splitter.split(&row.recording_id, &row.path);
+                let shows = around.recordings.by_id.get(&row.recording_id).map_or(&row.recording_id, |r| &r.shows);
+                let split = splitter.split(shows, &row.path);
                 place.expect(Rule::Split, split == row.split, || {
                     format!("is in `{}`, by the rule it belongs in `{}`", row.split.name(), split.name())
                 });
