@@ -5,11 +5,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use geo::{Area, Geometry, MapCoords, Validation};
+use nalgebra::Vector3;
+use worldloom::build::{BuildOptions, Silent, build, load};
 use worldloom::coord::{EnuFrame, Geodetic, Pose, heading_deg};
+use worldloom::dataset::Dataset;
 use worldloom::error::{ErrorKind, Quarantine};
 use worldloom::record::{CameraModelKind, HeightDatum, MapFeature, MapLayer, Modality};
+use worldloom::render::lidar_depth;
 use worldloom::source::{MapOptions, RecordingOptions, probe, registry};
 use worldloom::time::ClockScale;
 
@@ -101,7 +106,7 @@ fn sweeps_are_mounted_at_the_ego_frame_and_cameras_as_calibrated() {
     let bytes = source.media(&recording.frames[0]).expect("readable");
     assert_eq!(bytes.len() as u64, recording.frames[0].size);
     let files: Vec<_> = source.files().iter().map(|f| f.relative.as_str()).collect();
-    assert_eq!(files.len(), 6, "{files:?}");
+    assert_eq!(files.len(), 7, "{files:?}");
     assert!(files.is_sorted());
 }
 
@@ -212,7 +217,7 @@ fn probing_says_what_a_log_holds() {
     let Some(log) = log() else { return };
     let found = probe(&log).expect("a log");
     assert_eq!((found.kind.as_str(), found.counts["poses"], found.counts["lidar/lidar"]), ("argoverse2", 2706, 2));
-    assert_eq!(found.counts["points"], 198_695);
+    assert_eq!((found.counts["points"], found.counts["boxes"]), (198_695, 11_364));
     assert!(found.notes[0].contains("PIT") && found.times.is_none());
     let [west, south, east, north] = found.extent.expect("places");
     assert!(west < -79.9516 && east > -79.9509 && south < 40.46275 && north > 40.46303);
@@ -243,4 +248,65 @@ fn a_log_that_cannot_be_read_does_not_cost_those_beside_it() {
     assert_eq!(recordings.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["good"]);
     assert!(quarantine.iter().any(|(file, reason, _)| file.contains("bad") && reason.contains("left out")));
     assert!(read(&folder.path().join("bad"), &mut Quarantine::new()).is_err());
+}
+
+/// Copies a folder and what is in it.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("writable");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let there = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copied(&path, &there);
+        } else {
+            fs::copy(&path, &there).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn depth_from_lidar_is_without_what_moves() {
+    let Some(log) = log() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join(LOG);
+    copied(&log, &copy);
+    // The data at hand are without pictures.
+    let pictures = copy.join("sensors/cameras/ring_front_center");
+    fs::create_dir_all(&pictures).expect("writable");
+    image::RgbImage::from_pixel(1550, 2048, image::Rgb([90; 3]))
+        .save(pictures.join("315966265259836000.jpg"))
+        .expect("written");
+    let config = folder.path().join("build.toml");
+    let text = format!(
+        "[dataset]\nname = \"m\"\nlicense = \"CC0-1.0\"\n[[recording]]\npath = \"{LOG}\"\nlicense = \"CC0-1.0\"\n"
+    );
+    fs::write(&config, text).expect("written");
+    let options = BuildOptions { out: folder.path().join("out"), threads: 0, overwrite: false, units: None };
+    build(&load(&config, &[]).expect("a config"), &options, &Silent, &AtomicBool::new(false)).expect("built");
+    let dataset = Dataset::open(&options.out).expect("a data set");
+
+    let picture = dataset.frame(&format!("{LOG}/ring_front_center/315966265259836000")).expect("there");
+    let posed = dataset.posed(&picture).expect("read").expect("calibrated");
+    let (mut still, mut all, mut marked) = (Vec::new(), Vec::new(), 0);
+    for (_, row) in dataset.sweep_rows(LOG).expect("read") {
+        let sweep = dataset.frame_at(*row).expect("read");
+        let [x, y, z, q @ ..] = sweep.pose.expect("placed");
+        let place = posed.world_se3_camera.inverse() * Pose::from_wxyz([x, y, z], q).expect("a pose");
+        let cloud = dataset.points(&sweep).expect("read");
+        let moves = dataset.sweep_mask(&sweep, cloud.xyz.len()).expect("read").expect("something moves");
+        assert!(dataset.sweep_mask(&sweep, cloud.xyz.len() + 1).is_err());
+        for (point, moves) in cloud.xyz.iter().zip(&moves) {
+            let point = place.apply(Vector3::from(cloud.origin) + Vector3::from(point.map(f64::from)));
+            all.push(point);
+            marked += usize::from(*moves != 0);
+            still.extend((*moves == 0).then_some(point));
+        }
+    }
+    assert!(marked > 1000, "{marked}");
+    let depth = dataset.picture_depth(&picture).expect("read").expect("LiDAR").depth;
+    let same = |a: &ndarray::Array2<f32>, b: &ndarray::Array2<f32>| {
+        a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    };
+    assert!(same(&depth, &lidar_depth(&posed.camera, still)));
+    assert!(!same(&depth, &lidar_depth(&posed.camera, all)));
 }

@@ -35,10 +35,10 @@ fn count(built: &serde_json::Value, table: &str) -> u64 {
 }
 
 #[test]
-fn argoverse_2_gives_all_poses_and_both_sweeps() {
+fn argoverse_2_gives_all_poses_and_both_sweeps_with_what_moves_in_them() {
     let Some((code, built)) = build("av2-pit") else { return };
     assert_eq!(code, 0);
-    assert_eq!((count(&built, "poses"), count(&built, "frames")), (2706, 2));
+    assert_eq!((count(&built, "poses"), count(&built, "frames")), (2706, 4));
     // 15.95 s of poses hold 24 anchors, half a second apart, of windows from -1 s to 3 s.
     assert_eq!(count(&built, "samples"), 24);
 }

@@ -12,13 +12,14 @@ use crate::coord::{EnuFrame, Pose};
 use crate::dataset::rows::FrameRow;
 use crate::dataset::shard::ShardWriter;
 use crate::error::{Quarantine, Result};
-use crate::fuse::{State, Track};
+use crate::fuse::{Movers, State, Track};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{FrameRecord, MediaRef, Modality, Recording, exif_turn};
 use crate::sample::ChannelFilter;
 use crate::source::{Limits, RecordingSource};
 
 use super::media::{Prepared, prepare};
+use super::movers::{as_mask, mask_id, moving_mask};
 use super::plan::encode_id;
 use super::{ImageOutput, Progress, check_stop};
 
@@ -36,6 +37,8 @@ pub struct FrameJob<'a> {
     pub id: &'a str,
     /// Its trajectory.
     pub track: &'a Track,
+    /// What moves, where boxes say so.
+    pub movers: &'a Movers,
     /// Which channels.
     pub channels: &'a ChannelFilter,
     /// What is dropped of files.
@@ -82,21 +85,29 @@ pub fn store_frames(
     for batch in batches(&selected, |placed| placed.frame.size) {
         let batch = &selected[batch];
         check_stop(job.stop)?;
-        let prepared: Vec<Result<Prepared>> = batch
+        let prepared: Vec<Result<(Prepared, Option<Prepared>)>> = batch
             .par_iter()
             .map(|placed| {
                 let prepared = prepare(job.source, placed.frame, job.metadata, job.output, &Limits::default());
+                let prepared = prepared.and_then(|prepared| {
+                    let mask = moving_mask(job, placed, &prepared);
+                    Ok((prepared, mask.map_err(|kind| kind.in_file(placed.frame.media.path()))?))
+                });
                 job.progress.advance(1);
                 prepared
             })
             .collect();
         for (placed, prepared) in batch.iter().zip(prepared) {
             match prepared {
-                Ok(prepared) => {
+                Ok((prepared, mask)) => {
                     if let (MediaRef::File(path), Some(hash)) = (&placed.frame.media, &prepared.source_hash) {
                         hashes.insert(path.clone(), hash.clone());
                     }
                     rows.push(store(job, placed, &prepared, shard)?);
+                    if let Some(mask) = mask {
+                        let (frame, id) = (as_mask(placed.frame), mask_id(&placed.id));
+                        rows.push(store(job, &Placed { frame: &frame, id, ..*placed }, &mask, shard)?);
+                    }
                 }
                 Err(error) => quarantine.refuse_error(&error),
             }

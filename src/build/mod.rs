@@ -11,6 +11,7 @@ mod load;
 mod maps;
 mod match_files;
 mod media;
+mod movers;
 mod plan;
 mod progress;
 mod references;

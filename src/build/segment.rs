@@ -14,7 +14,7 @@ use crate::dataset::split::Splitter;
 use crate::dataset::walk::walked;
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::match_track;
-use crate::fuse::{FusedPose, RegisterChoice, State, Track, fuse, register_track, settle_headings};
+use crate::fuse::{FusedPose, Movers, RegisterChoice, State, Track, fuse, register_track, settle_headings};
 use crate::privacy::{Metadata, Withheld};
 use crate::record::{Modality, Recording, RoadGraph, Sensor, exif_turn};
 use crate::render::MapIndex;
@@ -196,11 +196,13 @@ pub fn build_segment(
     if let Some(settled) = settle(shared, planned, id, source, recording, &mut quarantine)? {
         let sample = sample_config(shared.loaded, planned.entry);
         let config = &shared.loaded.config;
+        let movers = Movers::new(&settled.recording.cuboids, &settled.track);
         let job = FrameJob {
             source,
             recording: &settled.recording,
             id,
             track: &settled.track,
+            movers: &movers,
             channels: &ChannelFilter::new(&sample)?,
             metadata: config.privacy.metadata,
             output: shared.output,

@@ -115,8 +115,8 @@ impl Dataset {
     }
 
     /// The depth of a picture: its depth picture, else what the LiDAR of its recording saw within half a second of it,
-    /// each sweep placed by the recording's poses, as [`lidar_depth`] makes a picture of it. `None` without either, or
-    /// where the camera is not calibrated or has no pose.
+    /// each sweep placed by the recording's poses, as [`lidar_depth`] makes a picture of it; points of what moves are left
+    /// out where the sweep has a mask. `None` without either, or where the camera is not calibrated or has no pose.
     ///
     /// # Errors
     ///
@@ -142,14 +142,32 @@ impl Dataset {
                 cloud => cloud?,
             };
             let place = camera_se3_world * pose;
-            let whole = cloud.xyz.iter().filter(|p| p.iter().all(|v| v.is_finite()));
+            let moving = self.sweep_mask(&sweep, cloud.xyz.len())?;
+            let stays = |i: usize| moving.as_ref().is_none_or(|mask| mask[i] == 0);
+            let whole = cloud.xyz.iter().enumerate().filter(|(i, p)| stays(*i) && p.iter().all(|v| v.is_finite()));
             let origin = Vector3::from(cloud.origin);
-            points.extend(whole.map(|p| place.apply(origin + Vector3::from(p.map(f64::from)))));
+            points.extend(whole.map(|(_, p)| place.apply(origin + Vector3::from(p.map(f64::from)))));
         }
         if points.is_empty() {
             return Ok(None);
         }
         Ok(Some(PictureDepth { depth: lidar_depth(&camera, points), mask, source: DepthSource::Lidar }))
+    }
+
+    /// What of a sweep of so many points moves: not 0 there, a value a point. `None` where nothing is known to.
+    ///
+    /// # Errors
+    ///
+    /// As [`frame`](Dataset::frame) and [`image`](Dataset::image); [`ErrorKind::Damaged`] where the mask is of another
+    /// number of points.
+    pub fn sweep_mask(&self, sweep: &FrameRow, points: usize) -> Result<Option<Vec<u8>>> {
+        let Some(frame) = self.companion(sweep, Modality::Mask)? else { return Ok(None) };
+        let mask: Vec<u8> = self.image(&frame)?.pixels().map(|pixel| pixel.0[0]).collect();
+        if mask.len() != points {
+            let reason = format!("frame `{}`: {} values for {points} points", frame.frame_id, mask.len());
+            return Err(ErrorKind::Damaged(reason).in_file(self.dir()));
+        }
+        Ok(Some(mask))
     }
 
     /// The LiDAR sweeps of a recording: their times, ascending, and their rows of [`frames`](Dataset::frames).

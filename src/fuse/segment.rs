@@ -44,6 +44,9 @@ pub fn segments(recording: Recording) -> Vec<Recording> {
     for frame in recording.frames {
         parts[of_any(frame.t)].frames.push(frame);
     }
+    for cuboid in recording.cuboids {
+        parts[of(cuboid.t)].cuboids.push(cuboid);
+    }
     parts
 }
 

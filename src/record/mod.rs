@@ -1,6 +1,7 @@
 //! Layer 2: what every source becomes. Units and frames are those of DESIGN section 3; nothing here reads a file.
 
 mod calibration;
+mod cuboid;
 mod map;
 mod points;
 mod recording;
@@ -11,6 +12,7 @@ mod video;
 
 pub use crate::coord::{CameraIntrinsics, CameraModelKind};
 pub use calibration::{Modality, Sensor, exif_turn};
+pub use cuboid::Cuboid;
 pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{

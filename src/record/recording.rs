@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::coord::Geodetic;
 use crate::time::{ClockScale, Timestamp};
 
-use super::{CameraIntrinsics, Modality, Sensor, SourceRef, VideoPicture};
+use super::{CameraIntrinsics, Cuboid, Modality, Sensor, SourceRef, VideoPicture};
 
 /// What heights of a recording are measured from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -356,6 +356,8 @@ pub struct Recording {
     pub wheel: Vec<WheelReading>,
     /// Observations, by channel, modality, then time (or name where there is none).
     pub frames: Vec<FrameRecord>,
+    /// Boxes around things, by track, then time.
+    pub cuboids: Vec<Cuboid>,
     /// Trace files and calibration (not media) that were read, relative to the source.
     pub sources: Vec<SourceRef>,
 }
@@ -376,6 +378,7 @@ impl Recording {
             imu: Vec::new(),
             wheel: Vec::new(),
             frames: Vec::new(),
+            cuboids: Vec::new(),
             sources: Vec::new(),
         }
     }

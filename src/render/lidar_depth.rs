@@ -29,15 +29,15 @@ pub fn lidar_depth(camera: &Camera, points: impl IntoIterator<Item = Vector3<f64
         depth[at] = depth[at].min(along as f32);
     }
     let reach = reach_px(camera);
-    let nearest = nearest_around(&depth, reach, panorama);
-    depth.zip_mut_with(&nearest, |d, near| {
+    let across = nearest_across(&depth, reach, panorama);
+    for ((r, c), d) in depth.indexed_iter_mut().filter(|(_, d)| d.is_finite()) {
+        let rows = r.saturating_sub(reach)..(r + reach + 1).min(height);
+        let near = rows.map(|r| across[[r, c]]).fold(f32::INFINITY, f32::min);
         if *d > near * (1.0 + THROUGH.0) + THROUGH.1 {
             *d = f32::INFINITY;
         }
-    });
-    for _ in 0..reach {
-        depth = filled(&depth, panorama);
     }
+    fill(&mut depth, reach, panorama);
     depth.mapv_inplace(|d| if d.is_finite() { d } else { f32::NAN });
     depth
 }
@@ -50,17 +50,12 @@ fn reach_px(camera: &Camera) -> usize {
     ((REACH_DEG / step.max(1e-3)).round() as usize).clamp(1, 64)
 }
 
-/// The least depth within so many pixels across and down: a minimum along rows, then along columns.
-fn nearest_around(depth: &Array2<f32>, reach: usize, wraps: bool) -> Array2<f32> {
+/// The least depth within so many pixels across.
+fn nearest_across(depth: &Array2<f32>, reach: usize, wraps: bool) -> Array2<f32> {
     let (height, width) = depth.dim();
-    let row = |r: usize, c: usize| {
+    Array2::from_shape_fn((height, width), |(r, c)| {
         let near = (0..=2 * reach).filter_map(|k| column(c + k, reach, width, wraps));
         near.map(|c| depth[[r, c]]).fold(f32::INFINITY, f32::min)
-    };
-    let across = Array2::from_shape_fn((height, width), |(r, c)| row(r, c));
-    Array2::from_shape_fn((height, width), |(r, c)| {
-        let rows = r.saturating_sub(reach)..(r + reach + 1).min(height);
-        rows.map(|r| across[[r, c]]).fold(f32::INFINITY, f32::min)
     })
 }
 
@@ -72,26 +67,41 @@ fn column(at: usize, back: usize, width: usize, wraps: bool) -> Option<usize> {
     }
 }
 
-/// The picture with each empty pixel filled from its eight neighbours: the mean inverse depth of those that are one
-/// surface with the nearest.
-fn filled(depth: &Array2<f32>, wraps: bool) -> Array2<f32> {
-    let (height, width) = depth.dim();
-    Array2::from_shape_fn((height, width), |(r, c)| {
-        if depth[[r, c]].is_finite() {
-            return depth[[r, c]];
+/// Fills empty pixels from their eight neighbours, so many times over.
+///
+/// A pixel is filled as soon as a neighbour is known, so after the first time only those beside what was filled last can be.
+fn fill(depth: &mut Array2<f32>, times: usize, wraps: bool) {
+    let empty = |depth: &Array2<f32>, at: &[usize; 2]| !depth[*at].is_finite();
+    let mut border: Vec<[usize; 2]> = depth.indexed_iter().map(|((r, c), _)| [r, c]).collect();
+    border.retain(|at| empty(depth, at));
+    for _ in 0..times {
+        let found = |at: &[usize; 2]| Some((*at, from_neighbours(depth, *at, wraps)?));
+        let filled: Vec<([usize; 2], f32)> = border.iter().filter_map(found).collect();
+        border.clear();
+        for (at, d) in &filled {
+            depth[*at] = *d;
         }
-        let rows = r.saturating_sub(1)..(r + 2).min(height);
-        let around = || {
-            let cells =
-                rows.clone().flat_map(|r| (0..3).filter_map(move |k| Some([r, column(c + k, 1, width, wraps)?])));
-            cells.map(|at| depth[at])
-        };
-        let near = around().fold(f32::INFINITY, f32::min);
-        let (sum, n) = around()
-            .filter(|d| d.is_finite() && *d <= near * (1.0 + ALIKE))
-            .fold((0.0, 0.0), |(sum, n), d| (sum + 1.0 / d, n + 1.0));
-        if n > 0.0 { n / sum } else { f32::INFINITY }
-    })
+        for (at, _) in &filled {
+            border.extend(neighbours(depth.dim(), *at, wraps).filter(|at| empty(depth, at)));
+        }
+        border.sort_unstable();
+        border.dedup();
+    }
+}
+
+/// The pixels around one, itself among them.
+fn neighbours((height, width): (usize, usize), [r, c]: [usize; 2], wraps: bool) -> impl Iterator<Item = [usize; 2]> {
+    let rows = r.saturating_sub(1)..(r + 2).min(height);
+    rows.flat_map(move |r| (0..3).filter_map(move |k| Some([r, column(c + k, 1, width, wraps)?])))
+}
+
+/// The mean inverse depth of the neighbours that are one surface with the nearest; `None` where none is known.
+fn from_neighbours(depth: &Array2<f32>, at: [usize; 2], wraps: bool) -> Option<f32> {
+    let around = || neighbours(depth.dim(), at, wraps).map(|at| depth[at]).filter(|d| d.is_finite());
+    let near = around().fold(f32::INFINITY, f32::min);
+    let (sum, n) =
+        around().filter(|d| *d <= near * (1.0 + ALIKE)).fold((0.0, 0.0), |(sum, n), d| (sum + 1.0 / d, n + 1.0));
+    (n > 0.0).then_some(n / sum)
 }
 
 #[cfg(test)]

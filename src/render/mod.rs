@@ -1,6 +1,7 @@
 //! Layer 4: pure functions from map, pictures and poses to arrays.
 
 mod bev;
+mod boxes;
 mod compensate;
 mod config;
 mod ignore;
@@ -18,6 +19,7 @@ mod view;
 pub mod walk;
 
 pub use bev::{BevGrid, bev};
+pub use boxes::{box_mask, points_in_boxes};
 pub use compensate::compensate;
 pub use config::BevConfig;
 pub use ignore::{IgnoreConfig, loss_weight};

@@ -5,6 +5,7 @@
 //! LOG/calibration/egovehicle_SE3_sensor.feather, intrinsics.feather
 //! LOG/sensors/lidar/T.feather                sweeps in the ego frame, motion-compensated
 //! LOG/sensors/cameras/CAMERA/T.jpg
+//! LOG/annotations.feather                    boxes, in the ego frame at the times of the sweeps
 //! LOG/map/log_map_archive_LOG____PIT_city_N.json     here only its name is used, for the city
 //! ```
 //!
@@ -17,6 +18,8 @@
 //!   `intrinsics.feather` say what was removed (av2-api issues 219 and 226; its `PinholeCamera` ignores them too).
 //!
 //! Source: `argoverse/av2-api`, `src/av2/datasets/sensor/README.md` and `src/av2/geometry/camera/pinhole_camera.py`.
+
+mod boxes;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -39,6 +42,8 @@ use super::{lidar, picture};
 const KIND: &str = "argoverse2";
 const POSES: &str = "city_SE3_egovehicle.feather";
 const MOUNTS: &str = "calibration/egovehicle_SE3_sensor.feather";
+/// Not in the logs of the test split and of the lidar data set.
+const BOXES: &str = "annotations.feather";
 const INTRINSICS: &str = "calibration/intrinsics.feather";
 /// The channel of the joined sweeps.
 const LIDAR: &str = "lidar";
@@ -98,6 +103,7 @@ pub fn open(path: &Path, options: &RecordingOptions) -> Result<Box<dyn Recording
         list(folder.join(POSES));
         list(folder.join(MOUNTS));
         list(folder.join(INTRINSICS));
+        list(folder.join(BOXES));
         list(map.clone());
         for (_, observations) in observation_files(&folder)? {
             observations.into_iter().for_each(&mut list);
@@ -130,6 +136,9 @@ impl RecordingSource for Argoverse2Log {
                 let folder = if frame.modality == Modality::Lidar { "lidar" } else { "images" };
                 *probe.counts.entry(format!("{folder}/{}", frame.channel)).or_default() += 1;
                 *probe.counts.entry("points".to_string()).or_default() += frame.points.unwrap_or(0);
+            }
+            if !recording.cuboids.is_empty() {
+                *probe.counts.entry("boxes".to_string()).or_default() += recording.cuboids.len() as u64;
             }
             for sensor in &recording.sensors {
                 let camera = sensor.camera.as_ref();
@@ -228,6 +237,17 @@ impl Argoverse2Log {
                     Ok(frame) => recording.frames.push(frame),
                     Err(kind) => quarantine.refuse(&Location::file(&path), kind),
                 }
+            }
+        }
+        let path = log.folder.join(BOXES);
+        if path.exists() {
+            // What moves can be done without: broken boxes cost themselves.
+            match self.table(&path).and_then(|t| boxes::boxes(&t, &path, quarantine).map_err(|e| e.in_file(&path))) {
+                Ok(boxes) => {
+                    recording.cuboids = boxes;
+                    recording.sources.push(self.source(log, BOXES));
+                }
+                Err(error) => quarantine.refuse_error(&error),
             }
         }
         recording.frames.sort_by(|a, b| (&a.channel, a.modality, a.t).cmp(&(&b.channel, b.modality, b.t)));

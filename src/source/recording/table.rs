@@ -245,8 +245,7 @@ mod tests {
 
     #[test]
     fn plain_decimals_are_read_as_the_library_reads_them() {
-        for text in ["0", "-0", "1.5", "-127.12345678", ".5", "5.", "999999999999999", "0.00000000000001", "00012.50"]
-        {
+        for text in ["0", "-0", "1.5", "-127.12345678", ".5", "5.", "999999999999999", "0.00000000000001", "00012.50"] {
             let want: f64 = text.parse().expect("a number");
             assert_eq!(plain_decimal(text.as_bytes()).map(f64::to_bits), Some(want.to_bits()), "{text}");
         }
