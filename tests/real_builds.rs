@@ -53,6 +53,14 @@ fn berlin_gives_photos_logger_and_tracks() {
 }
 
 #[test]
+fn photos_minutes_apart_stay_together_and_single_ones_have_a_place() {
+    let Some((_, built)) = build("photos") else { return };
+    // Nine of half an hour in Arezzo, a lone panorama, two of one town miles apart, four of Toulouse, three without dates.
+    assert_eq!((count(&built, "recordings"), count(&built, "frames")), (6, 19));
+    assert!(count(&built, "samples") > 50);
+}
+
+#[test]
 fn a_city_of_pbf_and_an_archive_of_vector_tiles_are_read_around_a_trace() {
     for name in ["portland", "florence"] {
         let Some((_, built)) = build(name) else { return };

@@ -2,6 +2,7 @@
 
 use super::draft::STEP_NS;
 use super::motion::fill_motion;
+use super::segment::LONGEST_GAP_NS;
 use super::{FusedPose, State, Track};
 use crate::coord::Pose;
 
@@ -50,7 +51,8 @@ pub fn carried(base: &Track, stops: &[Stop]) -> Track {
             let span = to.saturating_sub(from);
             let standing = (stop.pose.translation - before.pose.translation).norm() < STANDING_MPS * span as f64 / 1e9
                 && before.pose.rotation.angle_to(&stop.pose.rotation) < 1e-6;
-            let parts = if standing { 1 } else { span.saturating_add(STEP_NS - 1) / STEP_NS };
+            let silent = standing || span > LONGEST_GAP_NS;
+            let parts = if silent { 1 } else { span.saturating_add(STEP_NS - 1) / STEP_NS };
             rows.extend((1..parts).map(|k| {
                 let t = from + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64;
                 let w = (t - from) as f64 / span as f64;

@@ -11,6 +11,7 @@ use super::clock::clocks;
 use super::inertial::FoundClock;
 use super::motion::fill_motion;
 use super::path::Path;
+use super::segment::LONGEST_GAP_NS;
 use super::{FuseConfig, FusedPose, PoseOrigin, Track};
 
 /// Rows of a moving ego lie no farther apart than this, nanoseconds (DESIGN section 5: at least 10 Hz).
@@ -55,13 +56,14 @@ pub(super) struct Draft {
     pub found: Vec<(&'static str, FoundClock)>,
 }
 
-/// Times and shares of the way of the rows that are missing between two.
+/// Times and shares of the way of the rows that are missing between two; none in a pause of over 60 s, of which nobody
+/// knows.
 pub(super) fn steps(a: &DraftRow, b: &DraftRow) -> Vec<(Option<i64>, f64)> {
     let (Some(from), Some(to)) = (a.t_ns, b.t_ns) else { return Vec::new() };
     let span = to.saturating_sub(from);
     let standing = (b.at - a.at).norm() < STANDING_MPS * span as f64 / 1e9;
-    // A segment has no gap over 60 s; the bound keeps a list that is none from filling the memory.
-    let parts = if standing { 1 } else { (span.saturating_add(STEP_NS - 1) / STEP_NS).clamp(1, 1200) };
+    let silent = standing || span > LONGEST_GAP_NS;
+    let parts = if silent { 1 } else { (span.saturating_add(STEP_NS - 1) / STEP_NS).max(1) };
     (1..parts)
         .map(|k| {
             let t = from + (i128::from(span) * i128::from(k) / i128::from(parts)) as i64;

@@ -6,6 +6,7 @@ use super::clock::against_poses;
 use super::draft::{Draft, DraftRow, SOURCE_JITTER_M, steps};
 use super::inertial::{self, FoundClock, median};
 use super::positions::{Position, longest_chain};
+use super::segment::fewest;
 use super::{ClockChoice, FuseConfig, PoseOrigin};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{Location, Quarantine};
@@ -25,7 +26,7 @@ const WITHIN_DEG: f64 = 30.0;
 /// Poses whose speed is more times that of the wheels, or less, are in other units.
 const SPEED_RATIO: (f64, f64) = (0.7, 1.43);
 
-/// The source's own poses, or `None` where fewer than two are usable.
+/// The source's own poses, or `None` where fewer than two are usable (none of a recording that only its photos place).
 ///
 /// Refused are poses that are not on the globe, whose rotation is none, whose time repeats, and those that jump away.
 /// Poses that look aside of where they go, and whose speed is not that of the wheels, are kept and told.
@@ -33,7 +34,7 @@ pub(super) fn given(recording: &Recording, config: &FuseConfig, quarantine: &mut
     let place = Location::file(&recording.name);
     let at = |i: usize| Location { record: Some(i as u64), ..place.clone() };
     let poses = sound(recording, |i, reason| quarantine.refuse(&at(i), reason));
-    if poses.len() < 2 {
+    if poses.len() < fewest(recording) {
         return None;
     }
     let frame = EnuFrame::new(recording.origin.unwrap_or(poses[0].1.place));

@@ -22,11 +22,13 @@ pub(super) fn fill_motion(track: &mut Track) {
     }
 }
 
-/// The window around a time, cut at the ends of the track.
+/// The window around a time, cut at the ends of the track and at pauses that it does not know.
 fn window(track: &Track, t_ns: Option<i64>) -> Option<(i64, i64)> {
     let (first, last) = (track.rows.first()?.t_ns?, track.rows.last()?.t_ns?);
     let t = t_ns.filter(|_| track.timed)?;
     let (from, to) = (t.saturating_sub(HALF_WINDOW_NS).max(first), t.saturating_add(HALF_WINDOW_NS).min(last));
+    let known = |at: i64| if track.at_time(at).is_some() { at } else { t };
+    let (from, to) = (known(from), known(to));
     (to > from).then_some((from, to))
 }
 

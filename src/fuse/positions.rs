@@ -154,11 +154,15 @@ fn in_order(mut all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Positi
 /// Positions without short runs that lie far from those before and after them; `refuse` gets the others.
 ///
 /// A run of up to three is a stray where going over it is a detour of over 100 m and over eight times the usual step,
-/// while those around it are near each other: a way there and back would have pictures on the way.
+/// while those around it are near each other: a way there and back would have pictures on the way. After a pause of over
+/// 60 s nothing is a stray: there was time to go.
 fn without_strays(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
     let far = |a: &Position, b: &Position| {
         let flat = |p: &Position| Geodetic { height_m: 0.0, ..p.place };
         EnuFrame::new(flat(a)).to_enu(flat(b)).norm()
+    };
+    let paused = |a: &Position, b: &Position| {
+        a.t_ns.zip(b.t_ns).is_some_and(|(a, b)| b.saturating_sub(a) > super::segment::LONGEST_GAP_NS)
     };
     let mut steps: Vec<f64> = all.windows(2).map(|w| far(&w[0], &w[1])).collect();
     steps.sort_by(f64::total_cmp);
@@ -169,7 +173,11 @@ fn without_strays(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Posi
     while i < all.len() {
         let stray = (1..=STRAYS).find(|&run| {
             let (Some(before), Some(after)) = (kept.last(), all.get(i + run)) else { return false };
-            let there = far(before, &all[i]).min(far(&all[i + run - 1], after));
+            let last = &all[i + run - 1];
+            if paused(before, &all[i]) || paused(last, after) {
+                return false;
+            }
+            let there = far(before, &all[i]).min(far(last, after));
             there > least && far(before, after) < 0.2 * there
         });
         match stray {

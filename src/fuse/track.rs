@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
 
+use super::segment::LONGEST_GAP_NS;
+
 /// Where a pose comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PoseOrigin {
@@ -87,7 +89,14 @@ pub struct Register {
     pub inliers: f64,
 }
 
+/// After a pause of the positions of over 60 s, the way between two rows is not known where they are farther apart than
+/// this, metres.
+const UNKNOWN_M: f64 = 100.0;
+
 /// The fused trajectory of a segment: rows by time (by distance without a clock), at least one.
+///
+/// Where photos alone say where it was, neighbouring rows may be over 60 s apart. Nobody knows where the ego was in such a
+/// pause, nor on which way it went where it went over 100 m.
 #[derive(Debug, Clone)]
 pub struct Track {
     /// The ENU frame that all poses are in.
@@ -129,7 +138,7 @@ pub struct State {
 }
 
 impl Track {
-    /// The ego at a time; `None` outside the track or without a clock. Never extrapolates.
+    /// The ego at a time; `None` outside the track, in a pause of over 60 s, or without a clock. Never extrapolates.
     pub fn at_time(&self, t_ns: i64) -> Option<State> {
         let time = |r: &FusedPose| r.t_ns.unwrap_or(i64::MIN);
         if !self.timed || t_ns < time(self.rows.first()?) || t_ns > time(self.rows.last()?) {
@@ -140,10 +149,14 @@ impl Track {
         let (a, b) = (&self.rows[i], &self.rows[j]);
         let span = time(b) - time(a);
         let weight = if span > 0 { (t_ns - time(a)) as f64 / span as f64 } else { 0.0 };
+        if paused(a, b) && weight > 0.0 && weight < 1.0 {
+            return None;
+        }
         Some(self.state(i, j, weight, Some(t_ns), a.s_m * (1.0 - weight) + b.s_m * weight))
     }
 
-    /// The ego at a path length; `None` outside the track. Of several rows at one place (a stop), the last counts.
+    /// The ego at a path length; `None` outside the track, and on a way of over 100 m in a pause of over 60 s. Of several
+    /// rows at one place (a stop), the last counts.
     pub fn at_distance(&self, s_m: f64) -> Option<State> {
         if !(s_m >= self.rows.first()?.s_m && s_m <= self.rows.last()?.s_m) {
             return None;
@@ -153,11 +166,23 @@ impl Track {
         let (a, b) = (&self.rows[i], &self.rows[j]);
         let span = b.s_m - a.s_m;
         let weight = if span > 0.0 { (s_m - a.s_m) / span } else { 0.0 };
+        if way_unknown(a, b) && weight > 0.0 && weight < 1.0 {
+            return None;
+        }
         let t_ns = match (a.t_ns, b.t_ns) {
             (Some(ta), Some(tb)) if self.timed => Some(ta + libm::round((tb - ta) as f64 * weight) as i64),
             _ => None,
         };
         Some(self.state(i, j, weight, t_ns, s_m))
+    }
+
+    /// Whether the ego is known all the way between two of its states: at all times, or at all path lengths.
+    pub fn is_unbroken(&self, first: &State, last: &State, by_time: bool) -> bool {
+        // The last row of a track is the state behind all of its last step.
+        let start = if first.weight < 1.0 { first.row } else { first.row + 1 };
+        let end = if last.weight > 0.0 { last.row + 1 } else { last.row };
+        let broken = if by_time { paused } else { way_unknown };
+        !self.rows.get(start..=end).unwrap_or_default().windows(2).any(|w| broken(&w[0], &w[1]))
     }
 
     /// A number of the rows, linear between the two around `state`; NaN where one of those that count is.
@@ -218,6 +243,17 @@ impl Track {
     fn state(&self, i: usize, j: usize, weight: f64, t_ns: Option<i64>, s_m: f64) -> State {
         State { row: i, weight, s_m, t_ns, pose: self.rows[i].pose.interpolate(&self.rows[j].pose, weight) }
     }
+}
+
+/// Whether neighbouring rows lie on both sides of a pause of over 60 s.
+fn paused(a: &FusedPose, b: &FusedPose) -> bool {
+    let gap_ns = a.t_ns.zip(b.t_ns).map(|(a, b)| b.saturating_sub(a));
+    gap_ns.is_some_and(|ns| ns > LONGEST_GAP_NS)
+}
+
+/// Whether nobody knows which way the ego went between neighbouring rows.
+fn way_unknown(a: &FusedPose, b: &FusedPose) -> bool {
+    paused(a, b) && b.s_m - a.s_m > UNKNOWN_M
 }
 
 /// The rows around the first row after a key: `(at or before, at or after)`.

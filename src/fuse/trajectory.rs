@@ -10,6 +10,7 @@ use super::draft::{Draft, DraftRow, SOURCE_JITTER_M, steps};
 use super::given::given;
 use super::inertial::{self, SolvedRow};
 use super::positions::{Position, PositionSource, positions};
+use super::segment::fewest;
 use super::smoother::{ACCELERATION_PSD_XY, ACCELERATION_PSD_Z, AxisState, between, smooth_axis, variance_between};
 use super::{ClockChoice, FuseConfig, PoseChoice, PoseOrigin, Track};
 
@@ -34,7 +35,8 @@ const JITTER_M: (f64, f64) = (0.1, 3.0);
 /// # Errors
 ///
 /// [`ErrorKind::Config`] where the config asks for the source's poses and there are none: the build cannot go on.
-/// [`ErrorKind::Malformed`] where the segment has fewer than two positions: it is for the caller to quarantine.
+/// [`ErrorKind::Malformed`] where the segment has fewer than two positions, or none where only its photos place it: it is
+/// for the caller to quarantine.
 pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Result<Track> {
     if config.pose == PoseChoice::Source && recording.poses.is_empty() {
         let reason = format!("`fuse.pose` is \"source\", but recording `{}` gives no poses", recording.name);
@@ -50,17 +52,19 @@ pub fn fuse(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarant
         None => estimated(recording, config, quarantine),
     };
     let Some(draft) = draft else {
-        return Err(
-            ErrorKind::malformed("recording", "a segment with fewer than two positions").in_file(&recording.name)
-        );
+        let why = match fewest(recording) {
+            1 => "a segment without positions",
+            _ => "a segment with fewer than two positions",
+        };
+        return Err(ErrorKind::malformed("recording", why).in_file(&recording.name));
     };
     Ok(draft.track(recording, config))
 }
 
-/// A trajectory from positions alone, or `None` where fewer than two are usable.
+/// A trajectory from positions alone, or `None` where fewer than two are usable (none where only photos place it).
 fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quarantine) -> Option<Draft> {
     let (source, fixes) = positions(recording, quarantine);
-    if fixes.len() < 2 {
+    if fixes.len() < fewest(recording) {
         return None;
     }
     let frame = EnuFrame::new(recording.origin.unwrap_or(fixes[0].place));
@@ -76,8 +80,8 @@ fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quaran
             found.extend([("imu", solution.imu_clock), ("wheel", solution.wheel_clock)]);
             solution.rows.iter().map(|row| of_ego(row, &fixes)).collect()
         }
-        (Some(start), None) => smoothed(&fixes, &points, start),
-        (None, None) => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
+        (Some(start), None) if fixes.len() > 1 => smoothed(&fixes, &points, start),
+        (_, None) => fixes.iter().zip(&points).map(|(fix, at)| at_fix(fix, *at)).collect(),
     };
     let mut references = match source {
         PositionSource::Gnss => vec!["gnss".to_string()],

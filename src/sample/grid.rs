@@ -115,9 +115,29 @@ impl Grid {
         }
     }
 
-    /// The states at the ticks of an anchor, and `None` where one of them lies outside the track.
-    pub fn ticks(&self, anchor: Anchor, track: &Track) -> Option<Vec<State>> {
-        (-self.past..=self.future).map(|k| self.state(anchor, k, track)).collect()
+    /// The states at the ticks of an anchor, or why the window is not full.
+    pub fn ticks(&self, anchor: Anchor, track: &Track) -> std::result::Result<Vec<State>, &'static str> {
+        let ticks = (-self.past..=self.future).map(|k| self.state(anchor, k, track)).collect::<Option<Vec<State>>>();
+        let unbroken = |ticks: &Vec<State>| match &ticks[..] {
+            [first, .., last] => track.is_unbroken(first, last, self.axis == Axis::Time),
+            _ => true,
+        };
+        ticks.filter(unbroken).ok_or_else(|| match self.fits(anchor, track) {
+            true => "window lies in a pause of over 60 s between photos, or crosses one",
+            false => "window reaches beyond the track",
+        })
+    }
+
+    /// Whether a window lies between the ends of a track.
+    fn fits(&self, anchor: Anchor, track: &Track) -> bool {
+        let (Some(first), Some(last)) = (track.rows.first(), track.rows.last()) else { return false };
+        [-self.past, self.future].into_iter().all(|k| match self.axis {
+            Axis::Time => self.t_ns(anchor, k).is_some_and(|t| first.t_ns <= Some(t) && Some(t) <= last.t_ns),
+            Axis::Distance => {
+                let s_m = anchor.0 as f64 * self.stride + k as f64 * self.step;
+                (first.s_m - SLACK..=last.s_m + SLACK).contains(&s_m)
+            }
+        })
     }
 
     fn state(&self, anchor: Anchor, k: i64, track: &Track) -> Option<State> {

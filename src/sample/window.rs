@@ -95,11 +95,11 @@ pub fn windows(input: &WindowInput<'_>) -> Result<(Vec<SampleRow>, WindowStats)>
     let mut rows = Vec::new();
     for anchor in grid.anchors(input.track)? {
         match grid.ticks(anchor, input.track) {
-            Some(ticks) if input.withheld.touches(&ticks[0], &ticks[ticks.len() - 1]) => {
+            Ok(ticks) if input.withheld.touches(&ticks[0], &ticks[ticks.len() - 1]) => {
                 *stats.dropped.entry("window touches what is withheld for privacy").or_default() += 1;
             }
-            Some(ticks) => rows.push(window(input, &grid, anchor, &ticks, &series, &steering, &mut stats)),
-            None => *stats.dropped.entry("window reaches beyond the track").or_default() += 1,
+            Ok(ticks) => rows.push(window(input, &grid, anchor, &ticks, &series, &steering, &mut stats)),
+            Err(reason) => *stats.dropped.entry(reason).or_default() += 1,
         }
     }
     stats.windows = rows.len() as u64;

@@ -1,0 +1,128 @@
+//! Photo collections: pictures minutes apart are one sequence, and a lone picture is street view of its place.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, front, make, write};
+use nalgebra::Vector3;
+use worldloom::coord::EnuFrame;
+use worldloom::dataset::Dataset;
+use worldloom::dataset::rows::FrameRow;
+use worldloom::dataset::validate::{Watch, validate};
+
+const CONFIG: &str = r#"
+[dataset]
+name = "photos"
+license = "CC-BY-SA-4.0"
+[[recording]]
+path = "drives/*"
+license = "CC0-1.0"
+use = "target"
+[[recording]]
+path = "photos"
+license = "CC-BY-SA-4.0"
+[recording.sample]
+axis = "distance"
+past_m = 0.0
+future_m = 40.0
+step_m = 20.0
+stride_m = 20.0
+[sample]
+past_s = 1.0
+future_s = 2.0
+rate_hz = 2.0
+stride_s = 1.0
+[sample.references]
+count = 1
+min_days = 30
+min_overlap = 0.1
+lookahead = false
+[split]
+method = "none"
+"#;
+
+/// Photos of an API: sequence, seconds after noon of another year, metres east and north, compass.
+fn photos(folder: &Path, taken: &[(&str, i64, f64, f64, f64)]) {
+    fs::create_dir_all(folder).expect("writable");
+    let frame = EnuFrame::new(ORIGIN);
+    let mut entities = Vec::new();
+    for (number, (sequence, s, east, north, compass)) in taken.iter().enumerate() {
+        let id = format!("{}", 1000 + number);
+        let picture = image::RgbImage::from_fn(320, 180, |x, y| image::Rgb([x as u8, y as u8, number as u8]));
+        picture.save(folder.join(format!("{id}.jpg"))).expect("writable");
+        let place = frame.to_geodetic(Vector3::new(*east, *north, 0.0));
+        entities.push(serde_json::json!({
+            "id": id, "sequence": sequence, "captured_at": (NOON_NS - 300 * DAY_NS) / 1_000_000 + s * 1000,
+            "geometry": {"type": "Point", "coordinates": [place.lon_deg, place.lat_deg]}, "altitude": 50.0,
+            "compass_angle": compass, "camera_type": "perspective", "camera_parameters": [0.6, 0.0, 0.0],
+            "width": 320, "height": 180,
+        }));
+    }
+    fs::write(folder.join("images.json"), serde_json::json!({"data": entities}).to_string()).expect("writable");
+}
+
+#[test]
+fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let drive = Drive {
+        name: "drive",
+        channel: "front",
+        camera: front(),
+        start_ns: NOON_NS,
+        x: [-8.0, 2.0],
+        y: 0.0,
+        every_m: 1.0,
+        depth: false,
+    };
+    write(&folder.path().join("drives"), &drive);
+    // A walk of a photo every two or three minutes, 20 m on; then 150 m on; then in another quarter. And a lone picture
+    // beside the drive.
+    let mut taken: Vec<_> = (0..5).map(|i| ("walk", 150 * i, 20.0 * i as f64, 300.0, 90.0)).collect();
+    taken.extend((0..3).map(|i| ("walk", 900 + 150 * i, 230.0 + 20.0 * i as f64, 300.0, 90.0)));
+    taken.push(("walk", 1800, 3000.0, 300.0, 90.0));
+    taken.push(("lone", 0, -7.0, 1.0, 90.0));
+    photos(&folder.path().join("photos"), &taken);
+    let config = folder.path().join("build.toml");
+    fs::write(&config, CONFIG).expect("writable");
+    let out = folder.path().join("out");
+    let built = make(&config, &out, 2);
+    assert!(built.quarantine.is_empty(), "{:?}", built.quarantine);
+    let watch = Watch { stop: &AtomicBool::new(false), advance: &|_| () };
+    let found = validate(&out, true, &watch).expect("read");
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+
+    let dataset = Dataset::open(&out).expect("a data set");
+    let recordings: Vec<(&str, usize)> = dataset
+        .recordings()
+        .expect("read")
+        .keys()
+        .map(|id| (id.as_str(), dataset.track(id).expect("there").rows.len()))
+        .collect();
+    assert_eq!(recordings.len(), 4, "{recordings:?}");
+    // No row is made up in a pause.
+    assert_eq!(recordings[1..], [("lone", 1), ("walk", 8), ("walk-s2", 1)]);
+    let rows = 0..dataset.frames().expect("read").height();
+    let frames: Vec<FrameRow> = rows.map(|row| dataset.frame_at(row).expect("read")).collect();
+    assert!(frames.iter().all(|f| f.pose.is_some() && f.s_m.is_some()));
+    let lone = frames.iter().find(|f| f.recording_id == "lone").expect("stored");
+    assert!(lone.heading_deg.is_some_and(|h| (h - 90.0).abs() < 0.1), "{:?}", lone.heading_deg);
+
+    // Windows along the walk, none over the 150 m of which nobody knows; the anchors at 0, 20, 40 and after the gap.
+    let samples: Vec<_> = (0..dataset.len()).map(|i| dataset.sample(i).expect("read")).collect();
+    let mut walked: Vec<f64> = samples.iter().filter(|s| s.recording_id == "walk").map(|s| s.s0_m).collect();
+    walked.sort_by(f64::total_cmp);
+    assert_eq!(walked, [0.0, 20.0, 40.0], "{:?}", built.dropped_windows);
+    assert!(built.dropped_windows.keys().any(|why| why.contains("pause")), "{:?}", built.dropped_windows);
+    assert!(samples.iter().filter(|s| s.recording_id == "walk").all(|s| s.frames.len() == 3));
+
+    let of_drive: Vec<_> = samples.iter().filter(|s| s.recording_id == "drive").collect();
+    assert!(!of_drive.is_empty());
+    for sample in of_drive {
+        let references = dataset.references(&sample.sample_id).expect("read");
+        let ids: Vec<&str> = references.iter().map(|r| r.recording_id.as_str()).collect();
+        assert_eq!(ids, ["lone"]);
+    }
+}
