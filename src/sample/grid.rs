@@ -123,7 +123,7 @@ impl Grid {
             _ => true,
         };
         ticks.filter(unbroken).ok_or_else(|| match self.fits(anchor, track) {
-            true => "window lies in a pause of over 60 s between photos, or crosses one",
+            true => "window lies in a pause of over 60 s between positions, or crosses one",
             false => "window reaches beyond the track",
         })
     }
