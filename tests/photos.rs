@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, front, make, write};
-use nalgebra::Vector3;
-use worldloom::coord::EnuFrame;
+use nalgebra::{UnitQuaternion, Vector3};
+use worldloom::coord::{EnuFrame, Pose};
 use worldloom::dataset::Dataset;
 use worldloom::dataset::rows::FrameRow;
 use worldloom::dataset::validate::{Watch, validate};
+use worldloom::record::Tilt;
 
 const CONFIG: &str = r#"
 [dataset]
@@ -44,8 +45,9 @@ lookahead = false
 method = "none"
 "#;
 
-/// Photos of an API: sequence, seconds after noon of another year, metres east and north, compass.
-fn photos(folder: &Path, taken: &[(&str, i64, f64, f64, f64)]) {
+/// Photos of an API: sequence, seconds after noon of another year, metres east and north, compass. The last one was found
+/// by structure from motion to look up by 10° and to be rolled by 5°, whatever its compass says.
+fn photos(folder: &Path, taken: &[(&str, i64, f64, f64, Option<f64>)]) {
     fs::create_dir_all(folder).expect("writable");
     let frame = EnuFrame::new(ORIGIN);
     let mut entities = Vec::new();
@@ -54,14 +56,25 @@ fn photos(folder: &Path, taken: &[(&str, i64, f64, f64, f64)]) {
         let picture = image::RgbImage::from_fn(320, 180, |x, y| image::Rgb([x as u8, y as u8, number as u8]));
         picture.save(folder.join(format!("{id}.jpg"))).expect("writable");
         let place = frame.to_geodetic(Vector3::new(*east, *north, 0.0));
-        entities.push(serde_json::json!({
+        let mut entity = serde_json::json!({
             "id": id, "sequence": sequence, "captured_at": (NOON_NS - 300 * DAY_NS) / 1_000_000 + s * 1000,
             "geometry": {"type": "Point", "coordinates": [place.lon_deg, place.lat_deg]}, "altitude": 50.0,
             "compass_angle": compass, "camera_type": "perspective", "camera_parameters": [0.6, 0.0, 0.0],
             "width": 320, "height": 180,
-        }));
+        });
+        if number + 1 == taken.len() {
+            entity["computed_geometry"] = entity["geometry"].clone();
+            entity["computed_rotation"] = serde_json::json!(tilted().inverse().scaled_axis().as_slice());
+        }
+        entities.push(entity);
     }
     fs::write(folder.join("images.json"), serde_json::json!({"data": entities}).to_string()).expect("writable");
+}
+
+/// `enu_r_camera` that looks east, 10° up, rolled by 5°.
+fn tilted() -> UnitQuaternion<f64> {
+    let level = Pose::level(Vector3::zeros(), 90.0).rotation * Pose::flu_se3_rdf().rotation;
+    level * Tilt { pitch_deg: 10.0, roll_deg: 5.0 }.turn()
 }
 
 #[test]
@@ -80,10 +93,13 @@ fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
     write(&folder.path().join("drives"), &drive);
     // A walk of a photo every two or three minutes, 20 m on; then 150 m on; then in another quarter. And a lone picture
     // beside the drive.
-    let mut taken: Vec<_> = (0..5).map(|i| ("walk", 150 * i, 20.0 * i as f64, 300.0, 90.0)).collect();
-    taken.extend((0..3).map(|i| ("walk", 900 + 150 * i, 230.0 + 20.0 * i as f64, 300.0, 90.0)));
-    taken.push(("walk", 1800, 3000.0, 300.0, 90.0));
-    taken.push(("lone", 0, -7.0, 1.0, 90.0));
+    let mut taken: Vec<_> = (0..5).map(|i| ("walk", 150 * i, 20.0 * i as f64, 300.0, Some(90.0))).collect();
+    taken.extend((0..3).map(|i| ("walk", 900 + 150 * i, 230.0 + 20.0 * i as f64, 300.0, Some(90.0))));
+    taken.push(("walk", 1800, 3000.0, 300.0, Some(90.0)));
+    taken.push(("lone", 0, -7.0, 1.0, Some(90.0)));
+    // Nearer, but nobody knows where it looks.
+    taken.push(("lost", 0, -7.0, 0.5, None));
+    taken.push(("tilted", 0, 900.0, 0.5, Some(300.0)));
     photos(&folder.path().join("photos"), &taken);
     let config = folder.path().join("build.toml");
     fs::write(&config, CONFIG).expect("writable");
@@ -101,14 +117,25 @@ fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
         .keys()
         .map(|id| (id.as_str(), dataset.track(id).expect("there").rows.len()))
         .collect();
-    assert_eq!(recordings.len(), 4, "{recordings:?}");
+    assert_eq!(recordings.len(), 6, "{recordings:?}");
     // No row is made up in a pause.
-    assert_eq!(recordings[1..], [("lone", 1), ("walk", 8), ("walk-s2", 1)]);
+    assert_eq!(recordings[1..], [("lone", 1), ("lost", 1), ("tilted", 1), ("walk", 8), ("walk-s2", 1)]);
     let rows = 0..dataset.frames().expect("read").height();
     let frames: Vec<FrameRow> = rows.map(|row| dataset.frame_at(row).expect("read")).collect();
     assert!(frames.iter().all(|f| f.pose.is_some() && f.s_m.is_some()));
-    let lone = frames.iter().find(|f| f.recording_id == "lone").expect("stored");
-    assert!(lone.heading_deg.is_some_and(|h| (h - 90.0).abs() < 0.1), "{:?}", lone.heading_deg);
+    let heading = |id: &str| {
+        let frame = frames.iter().find(|f| f.recording_id == id).expect("stored");
+        (frame.heading_deg.expect("placed"), frame.heading_sigma_deg.expect("known"))
+    };
+    // By the compass, by nothing, by structure from motion, by compass and path together.
+    assert!((heading("lone").0 - 90.0).abs() < 0.1 && heading("lone").1 == 12.0, "{:?}", heading("lone"));
+    assert_eq!(heading("lost").1, 180.0);
+    assert!((heading("tilted").0 - 90.0).abs() < 0.1 && heading("tilted").1 == 2.0, "{:?}", heading("tilted"));
+    assert!((heading("walk").0 - 90.0).abs() < 5.0 && heading("walk").1 < 12.0, "{:?}", heading("walk"));
+    let tilted_frame = frames.iter().find(|f| f.recording_id == "tilted").and_then(|f| f.pose).expect("placed");
+    let [x, y, z, q @ ..] = tilted_frame;
+    let off = Pose::from_wxyz([x, y, z], q).expect("a pose").rotation.angle_to(&tilted());
+    assert!(off < 1e-4, "{off}");
 
     // Windows along the walk, none over the 150 m of which nobody knows; the anchors at 0, 20, 40 and after the gap.
     let samples: Vec<_> = (0..dataset.len()).map(|i| dataset.sample(i).expect("read")).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use nalgebra::Vector3;
+use nalgebra::{UnitQuaternion, Vector3};
 use rayon::prelude::*;
 
 use crate::coord::{EnuFrame, Pose};
@@ -14,7 +14,7 @@ use crate::dataset::shard::ShardWriter;
 use crate::error::{Quarantine, Result};
 use crate::fuse::{Movers, State, Track};
 use crate::privacy::{Metadata, Withheld};
-use crate::record::{FrameRecord, MediaRef, Modality, Recording, exif_turn};
+use crate::record::{FrameRecord, MediaRef, Modality, Recording, Tilt, exif_turn};
 use crate::sample::ChannelFilter;
 use crate::source::{Limits, RecordingSource};
 
@@ -215,6 +215,7 @@ fn row(job: &FrameJob<'_>, placed: &Placed<'_>, prepared: &Prepared) -> FrameRow
         lat: place.map(|p| p.lat_deg),
         height_m: place.map(|p| p.height_m),
         heading_deg: pose.zip(place).map(|(p, at)| job.track.frame.heading_at(at, p.rotation * forward)),
+        heading_sigma_deg: heading_sigma_deg(job, placed),
         pose: pose.map(|p| pose_numbers(&p)),
         shard: String::new(),
         offset: 0,
@@ -233,6 +234,15 @@ fn row(job: &FrameJob<'_>, placed: &Placed<'_>, prepared: &Prepared) -> FrameRow
     }
 }
 
+/// One sigma of where an observation looks, degrees: of a picture that says so itself its own, else the trajectory's there.
+fn heading_sigma_deg(job: &FrameJob<'_>, placed: &Placed<'_>) -> Option<f64> {
+    let mounted = job.recording.sensor(&placed.frame.channel).is_some_and(|s| s.ego_se3_sensor.is_some());
+    let tag = placed.frame.geotag.filter(|tag| !mounted && tag.heading_deg.is_some());
+    let own = tag.and_then(|tag| tag.heading_sigma_deg);
+    let state = placed.ego?;
+    own.or_else(|| Some(job.track.mix(&state, |row| row.sigma_heading_deg)).filter(|sigma| sigma.is_finite()))
+}
+
 /// x y z qw qx qy qz.
 pub fn pose_numbers(pose: &Pose) -> [f64; 7] {
     let (t, q) = (pose.translation, pose.wxyz());
@@ -240,21 +250,25 @@ pub fn pose_numbers(pose: &Pose) -> [f64; 7] {
 }
 
 /// `ego_se3_sensor` of an observation: the calibrated mount, turned by the picture's EXIF rotation; else the compass
-/// heading of the picture itself; else straight ahead.
+/// heading of the picture itself, else straight ahead, tilted as the picture says.
 fn mount(recording: &Recording, frame: &FrameRecord, world: &EnuFrame, world_se3_ego: &Pose) -> Pose {
     let calibrated = recording.sensor(&frame.channel).and_then(|s| s.ego_se3_sensor);
     let upright = match (calibrated, frame.modality) {
         (Some(mount), _) => mount,
         (None, Modality::Lidar | Modality::Audio) => Pose::identity(),
-        (None, Modality::Camera | Modality::Depth | Modality::Mask) => match frame.geotag.and_then(|g| g.heading_deg) {
-            Some(heading) => {
-                let here = EnuFrame::new(world.to_geodetic(world_se3_ego.translation));
-                let axes = Pose::from_rotation_matrix(&world.rotation_from(&here), Vector3::zeros());
-                let ego_r_world = Pose::new(Vector3::zeros(), world_se3_ego.rotation).inverse();
-                ego_r_world * axes * Pose::level(Vector3::zeros(), heading) * Pose::flu_se3_rdf()
-            }
-            None => Pose::flu_se3_rdf(),
-        },
+        (None, Modality::Camera | Modality::Depth | Modality::Mask) => {
+            let tilt = frame.geotag.and_then(|g| g.tilt).map_or_else(UnitQuaternion::identity, Tilt::turn);
+            let level = match frame.geotag.and_then(|g| g.heading_deg) {
+                Some(heading) => {
+                    let here = EnuFrame::new(world.to_geodetic(world_se3_ego.translation));
+                    let axes = Pose::from_rotation_matrix(&world.rotation_from(&here), Vector3::zeros());
+                    let ego_r_world = Pose::new(Vector3::zeros(), world_se3_ego.rotation).inverse();
+                    ego_r_world * axes * Pose::level(Vector3::zeros(), heading) * Pose::flu_se3_rdf()
+                }
+                None => Pose::flu_se3_rdf(),
+            };
+            level * Pose::new(Vector3::zeros(), tilt)
+        }
     };
     upright * exif_turn(frame.orientation)
 }

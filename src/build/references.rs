@@ -8,7 +8,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::coord::{Camera, EnuFrame, Pose};
+use crate::coord::{Camera, CameraModelKind, EnuFrame, Pose};
 use crate::dataset::ground::{between, calibration};
 use crate::dataset::manifest::Manifest;
 use crate::dataset::rows::ReferenceRow;
@@ -29,6 +29,8 @@ use super::plan::sample_config;
 
 /// Overlap by depth is found at an eighth of the pictures' size, but at no fewer pixels across than this.
 const ACROSS: u32 = 160;
+/// A picture whose heading is not known better than this, degrees, may look anywhere: it is no reference.
+const UNKNOWN_DEG: f64 = 90.0;
 /// Surfaces that are kept between windows.
 const SURFACES: usize = 2048;
 
@@ -110,6 +112,12 @@ struct Optics {
     directions: Vec<Vector3<f64>>,
 }
 
+impl Optics {
+    fn is_panorama(&self) -> bool {
+        self.camera.model() == CameraModelKind::Equirectangular
+    }
+}
+
 /// A picture that may be a reference.
 struct Candidate {
     /// Row of `frames`.
@@ -141,7 +149,7 @@ impl<'a> Grounding<'a> {
                 let camera = Camera::new(intrinsics).ok()?;
                 let fresh = alike.len() as u32;
                 let number = *alike.entry(format!("{intrinsics:?}")).or_insert(fresh);
-                let panorama = camera.model() == crate::coord::CameraModelKind::Equirectangular;
+                let panorama = camera.model() == CameraModelKind::Equirectangular;
                 let across = if panorama { 4 * ACROSS } else { ACROSS };
                 let divisor = (camera.width() / across).clamp(1, 8);
                 let [w, h] = [camera.width(), camera.height()].map(|n| (n / divisor).max(1));
@@ -175,6 +183,11 @@ impl<'a> Grounding<'a> {
             else {
                 continue;
             };
+            // A panorama sees all around, whatever its heading.
+            let panorama = place.cameras.get(&frame.channel).is_some_and(Optics::is_panorama);
+            if frame.heading_sigma_deg.is_some_and(|sigma| sigma >= UNKNOWN_DEG) && !panorama {
+                continue;
+            }
             let (Some(pose), Some((lon, lat))) = (Pose::from_wxyz([x, y, z], q), frame.lon.zip(frame.lat)) else {
                 continue;
             };

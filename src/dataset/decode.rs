@@ -105,6 +105,7 @@ pub(super) fn frame(cells: &Cells<'_>, i: usize) -> Cell<FrameRow> {
         lat: cells.float("lat", i)?,
         height_m: cells.float("height_m", i)?,
         heading_deg: cells.float("heading_deg", i)?,
+        heading_sigma_deg: cells.float("heading_sigma_deg", i)?,
         pose: pose(cells, i)?,
         shard: text("shard")?,
         offset: must("offset", cells.long("offset", i))?,

@@ -102,6 +102,7 @@ pub(crate) fn frame(id: &str, recording: &str, full: bool) -> FrameRow {
         lat: full.then_some(ORIGIN.lat_deg),
         height_m: full.then_some(51.5),
         heading_deg: full.then_some(90.0),
+        heading_sigma_deg: full.then_some(1.5),
         pose: full.then_some([0.0, 0.0, 1.5, 0.5, -0.5, 0.5, -0.5]),
         shard: String::new(),
         offset: 0,

@@ -123,12 +123,6 @@ impl Dataset {
         };
         let camera = calibration(self.recording(&frame.recording_id)?, &frame.channel);
         let panorama = camera.is_some_and(|c| c.model == CameraModelKind::Equirectangular);
-        let track = self.track(&frame.recording_id)?;
-        let state = match frame.t_ns.filter(|_| track.timed) {
-            Some(t_ns) => track.at_time(t_ns),
-            None => frame.s_m.and_then(|s_m| track.at_distance(s_m)),
-        };
-        let sigma = state.and_then(|s| track.rows.get(s.row)).map(|row| row.sigma_heading_deg);
         let sight = Sight {
             frame_id: frame.frame_id,
             recording_id: frame.recording_id,
@@ -136,7 +130,7 @@ impl Dataset {
             lon,
             lat,
             heading_deg,
-            heading_sigma_deg: sigma.filter(|s| s.is_finite()),
+            heading_sigma_deg: frame.heading_sigma_deg,
             also: Vec::new(),
         };
         Ok(Some((panorama, Shot { sight, s_m: frame.s_m.unwrap_or(0.0), content: frame.checksum })))

@@ -23,6 +23,8 @@ pub struct FrameRow {
     pub height_m: Option<f64>,
     /// Heading of the sensor's forward axis, degrees clockwise from true north.
     pub heading_deg: Option<f64>,
+    /// One sigma of the heading, degrees; `None` where nobody knows.
+    pub heading_sigma_deg: Option<f64>,
     /// `world_se3_sensor` in the recording's ENU: x y z qw qx qy qz.
     pub pose: Option<[f64; 7]>,
     /// Shard, e.g. `shards/town-000.tar`.

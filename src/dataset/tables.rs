@@ -163,6 +163,7 @@ pub(super) fn frames_table(rows: &[FrameRow]) -> PolarsResult<DataFrame> {
         .float("lat", |r| place(r).map(|p| p.1))
         .float("height_m", |r| r.height_m)
         .float("heading_deg", |r| r.heading_deg)
+        .float("heading_sigma_deg", |r| r.heading_sigma_deg)
         .pose(|r| r.pose)
         .text("shard", |r| Some(&r.shard))
         .long("offset", |r| Some(r.offset))

@@ -8,6 +8,7 @@ use crate::coord::{EnuFrame, Pose};
 use crate::record::Recording;
 
 use super::clock::clocks;
+use super::headings::COMPASS_DEG;
 use super::inertial::FoundClock;
 use super::motion::fill_motion;
 use super::path::Path;
@@ -88,8 +89,15 @@ impl Draft {
             .map(|(row, s_m)| {
                 let baseline = BASELINE_M.max(2.0 * row.jitter_m);
                 let rotation = row.rotation.unwrap_or_else(|| self.level(row, &path, *s_m, baseline, compass));
+                // Where the path has no direction, what the heading was taken from says how good it is.
+                let still = row.rotation.is_none() && path.direction(*s_m, baseline).is_none();
+                let course_rad = match (still, compass) {
+                    (true, Some(_)) => COMPASS_DEG.to_radians(),
+                    (true, None) => f64::INFINITY,
+                    (false, _) => row.sigma_course_rad,
+                };
                 // Not `min`, which would turn an unknown sigma (NaN) into 180 degrees.
-                let sigma = match row.sigma_course_rad {
+                let sigma = match course_rad {
                     s if s > std::f64::consts::PI => 180.0,
                     s => s.to_degrees(),
                 };

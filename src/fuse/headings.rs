@@ -11,7 +11,7 @@ use crate::record::{Modality, Recording};
 use super::Track;
 
 /// One sigma of a compass in a street, degrees: iron of vehicles and houses.
-const COMPASS_DEG: f64 = 12.0;
+pub(super) const COMPASS_DEG: f64 = 12.0;
 /// No compass is better than this, degrees.
 const COMPASS_BEST_DEG: f64 = 1.5;
 /// From so many pictures on, how good the compass is is taken from themselves.
@@ -38,9 +38,11 @@ pub struct Sighting {
     pub sigma_m: f64,
     /// Degrees clockwise from north, where the picture says.
     pub compass_deg: Option<f64>,
+    /// One sigma of it, degrees, where the source says: what structure from motion found.
+    pub compass_sigma_deg: Option<f64>,
 }
 
-/// What a heading rests on.
+/// What a heading rests on, with gravity: pitch and roll are the picture's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeadingSource {
     /// The compass alone.
@@ -78,7 +80,7 @@ pub struct Headings {
 /// The path at a picture is the chord between its neighbours (2 to 100 m). The angle at which the camera is held is the
 /// one with the least sum of deviations, each cut at 60°, of compass against path. Compass and path are then weighed by
 /// their variances; a compass 140° or more off that is turned by half a turn. Fewer than three pictures with both tell
-/// nothing of each other, and their compass stays as it is.
+/// nothing of each other, and their compass stays as it is; so does a heading whose source says how good it is.
 pub fn headings(pictures: &[Sighting]) -> Headings {
     let paths: Vec<Option<(f64, f64)>> = (0..pictures.len()).map(|i| path(pictures, i)).collect();
     let apart = |(picture, path): (&Sighting, &Option<(f64, f64)>)| Some(turn(picture.compass_deg? - path.as_ref()?.0));
@@ -97,6 +99,9 @@ pub fn headings(pictures: &[Sighting]) -> Headings {
     let held_sigma = compass_sigma / (agree.len().max(1) as f64).sqrt();
 
     let one = |(picture, path): (&Sighting, &Option<(f64, f64)>)| {
+        if let Some((deg, sigma)) = picture.compass_deg.zip(picture.compass_sigma_deg) {
+            return Some(made(deg, sigma, HeadingSource::Compass, false));
+        }
         let by_path = path.zip(held).map(|((deg, sigma), held)| (deg + held, libm::hypot(sigma, held_sigma)));
         match (picture.compass_deg, by_path) {
             (None, None) => None,
@@ -141,8 +146,10 @@ pub fn settle_headings(recording: &mut Recording, track: &Track, quarantine: &mu
                 let state = track.at_frame(frame)?;
                 let sigma_m = track.rows.get(state.row).map(|row| row.sigma_xy_m).filter(|s| s.is_finite() && *s > 0.0);
                 let compass_deg = frame.geotag.and_then(|g| g.heading_deg);
+                let compass_sigma_deg = frame.geotag.and_then(|g| g.heading_sigma_deg);
                 let at = (state.pose.translation.x, state.pose.translation.y);
-                Some((i, Sighting { at, sigma_m: sigma_m.unwrap_or(PLACE_SIGMA_M), compass_deg }))
+                let sigma_m = sigma_m.unwrap_or(PLACE_SIGMA_M);
+                Some((i, Sighting { at, sigma_m, compass_deg, compass_sigma_deg }))
             })
             .collect();
         let sightings: Vec<Sighting> = placed.iter().map(|(_, s)| *s).collect();
@@ -167,6 +174,7 @@ pub fn settle_headings(recording: &mut Recording, track: &Track, quarantine: &mu
             }
             if let Some(tag) = &mut frame.geotag {
                 tag.heading_deg = Some(heading.deg);
+                tag.heading_sigma_deg = Some(heading.sigma_deg);
             }
         }
     }
@@ -224,7 +232,12 @@ mod tests {
     /// Northwards, 5 m apart, the camera held 90° to the right, the compass off by a few degrees.
     fn walk(n: usize) -> Vec<Sighting> {
         let wobble = |i: usize| ((i * 7919 % 11) as f64 - 5.0) * 1.5;
-        let one = |i: usize| Sighting { at: (0.0, 5.0 * i as f64), sigma_m: 0.5, compass_deg: Some(90.0 + wobble(i)) };
+        let one = |i: usize| Sighting {
+            at: (0.0, 5.0 * i as f64),
+            sigma_m: 0.5,
+            compass_deg: Some(90.0 + wobble(i)),
+            compass_sigma_deg: None,
+        };
         (0..n).map(one).collect()
     }
 
@@ -268,6 +281,15 @@ mod tests {
         let nothing = Sighting { compass_deg: None, ..walk(1)[0] };
         assert_eq!(headings(&[nothing]).each, [None]);
         assert_eq!(headings(&[]), Headings::default());
+    }
+
+    #[test]
+    fn what_structure_from_motion_found_is_neither_turned_nor_bent() {
+        let mut pictures = walk(20);
+        pictures[7].compass_deg = Some(271.0);
+        pictures[7].compass_sigma_deg = Some(2.0);
+        let heading = headings(&pictures).each[7].expect("known");
+        assert_eq!((heading.deg, heading.sigma_deg, heading.flipped), (271.0, 2.0, false));
     }
 
     #[test]

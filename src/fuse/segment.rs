@@ -179,6 +179,8 @@ mod tests {
                     place: Geodetic::new(127.0, 37.0 + north_m / 110_985.0, 0.0),
                     has_height: false,
                     heading_deg: None,
+                    heading_sigma_deg: None,
+                    tilt: None,
                     sigma_xy_m: None,
                 }),
                 stem: s.to_string(),

@@ -17,7 +17,7 @@ pub use map::{LAYERS, MapAttributes, MapFeature, MapLayer};
 pub use points::PointCloud;
 pub use recording::{
     BlockRef, Clock, Codec, FrameFormat, FrameRecord, GeoTag, GnssFix, HeightDatum, ImuReading, MediaRef,
-    MessageLayout, MessageRef, PoseFix, Recording, WheelReading, comes_compensated,
+    MessageLayout, MessageRef, PoseFix, Recording, Tilt, WheelReading, comes_compensated,
 };
 pub use road_graph::{
     Mode, Modes, NextState, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,

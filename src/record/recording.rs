@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nalgebra::{UnitQuaternion, Vector3};
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
 
 use crate::coord::Geodetic;
@@ -105,8 +105,51 @@ pub struct GeoTag {
     pub has_height: bool,
     /// Heading of the optical axis (a panorama: of its centre column), degrees clockwise from true north.
     pub heading_deg: Option<f64>,
+    /// One sigma of the heading, degrees, where somebody says.
+    pub heading_sigma_deg: Option<f64>,
+    /// How the upright picture lay to gravity, where the file says.
+    pub tilt: Option<Tilt>,
     /// One sigma per horizontal axis, metres.
     pub sigma_xy_m: Option<f64>,
+}
+
+/// How a camera lay to gravity, heading aside. Source: Google, *Photo Sphere XMP metadata*: pitch of the picture's centre
+/// above the horizon; roll, with which the horizon turns counter-clockwise in the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tilt {
+    /// Of the optical axis above the horizon, degrees.
+    pub pitch_deg: f64,
+    /// Of the camera about its optical axis, clockwise as it looks, degrees.
+    pub roll_deg: f64,
+}
+
+impl Tilt {
+    /// `level_r_camera`: from a camera that lies so to a level one of the same heading, both right, down, forward.
+    pub fn turn(self) -> UnitQuaternion<f64> {
+        let about = |axis, deg: f64| {
+            let (sin, cos) = libm::sincos(0.5 * deg.to_radians());
+            let axis: Vector3<f64> = axis;
+            UnitQuaternion::new_normalize(Quaternion::from_parts(cos, axis * sin))
+        };
+        about(Vector3::x(), self.pitch_deg) * about(Vector3::z(), self.roll_deg)
+    }
+
+    /// Heading (degrees clockwise from north) and tilt of an upright camera (right, down, forward) in east, north, up;
+    /// `None` where it looks straight up or down, and so has no heading.
+    pub fn of(enu_r_camera: &UnitQuaternion<f64>) -> Option<(f64, Tilt)> {
+        let (right, ahead) = (enu_r_camera * Vector3::x(), enu_r_camera * Vector3::z());
+        let flat = libm::hypot(ahead.x, ahead.y);
+        if flat <= 0.1 {
+            return None;
+        }
+        // The level camera's right and down, as far as the camera's right goes along them.
+        let along = (right.x * ahead.y - right.y * ahead.x) / flat;
+        let pitch = libm::atan2(ahead.z, flat);
+        let (sin, cos) = libm::sincos(pitch);
+        let down = (right.x * ahead.x + right.y * ahead.y) / flat * sin - right.z * cos;
+        let tilt = Tilt { pitch_deg: pitch.to_degrees(), roll_deg: libm::atan2(down, along).to_degrees() };
+        Some((crate::coord::heading_deg(ahead.x, ahead.y), tilt))
+    }
 }
 
 /// The format of stored media bytes.
@@ -386,5 +429,34 @@ impl Recording {
     /// The sensor of a channel.
     pub fn sensor(&self, channel: &str) -> Option<&Sensor> {
         self.sensors.iter().find(|s| s.channel == channel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coord::Pose;
+
+    #[test]
+    fn a_tilt_is_read_off_a_rotation_and_made_one_again() {
+        for (heading, pitch_deg, roll_deg) in
+            [(0.0, 0.0, 0.0), (75.0, 10.0, -4.0), (300.0, -40.0, 120.0), (181.0, 5.0, 9.0)]
+        {
+            let tilt = Tilt { pitch_deg, roll_deg };
+            let level = Pose::level(Vector3::zeros(), heading).rotation * Pose::flu_se3_rdf().rotation;
+            let (found, same) = Tilt::of(&(level * tilt.turn())).expect("it has a heading");
+            let off = [found - heading, same.pitch_deg - pitch_deg, same.roll_deg - roll_deg];
+            assert!(off.iter().all(|d| libm::remainder(*d, 360.0).abs() < 1e-9), "{found} {same:?}");
+        }
+        assert_eq!(Tilt::of(&(Pose::level(Vector3::zeros(), 0.0).rotation)), None);
+    }
+
+    #[test]
+    fn pitch_looks_up_and_roll_turns_the_horizon_counter_clockwise() {
+        let up = Tilt { pitch_deg: 10.0, roll_deg: 0.0 }.turn() * Vector3::z();
+        assert!(up.y < -0.1 && up.x.abs() < 1e-12, "{up}");
+        // What lies to the right on the horizon is seen above the middle: up in a picture is -y.
+        let seen = Tilt { pitch_deg: 0.0, roll_deg: 10.0 }.turn().inverse() * Vector3::new(1.0, 0.0, 1.0);
+        assert!(seen.y < -0.1, "{seen}");
     }
 }

@@ -28,5 +28,8 @@ mod trace_file;
 mod ubx;
 mod video;
 
+/// One sigma of a heading that structure from motion found, degrees: it is tied to the north by positions of some metres.
+const MOTION_HEADING_DEG: f64 = 2.0;
+
 pub(in crate::source) use messages::message_media;
 pub(in crate::source) use video::video_media;

@@ -30,7 +30,7 @@ use crate::coord::{CameraIntrinsics, EnuFrame, Geodetic, Pose};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{
     CameraModelKind, Clock, FrameRecord, GeoTag, HeightDatum, Modality, PoseFix, Recording, Sensor, SourceFile,
-    SourceRef, exif_turn,
+    SourceRef, Tilt, exif_turn,
 };
 use crate::source::{Probe, RecordingOptions, RecordingSource};
 use crate::time::{ClockScale, Timestamp};
@@ -38,7 +38,7 @@ use crate::time::{ClockScale, Timestamp};
 use super::folder::{self, Remarks};
 use super::media_file::{self, Context};
 use super::opensfm::CameraModel;
-use super::{files, order};
+use super::{MOTION_HEADING_DEG, files, order};
 use entity::Entity;
 
 const KIND: &str = "mapillary";
@@ -368,13 +368,15 @@ impl Shot {
 
     fn geotag(&self) -> Option<GeoTag> {
         let place = self.entity.place()?;
-        let forward = self.upright().filter(|_| self.entity.computed.is_some()).map(|r| r * Vector3::z());
-        // A camera that looks straight up or down has no heading.
-        let rotated = forward.filter(|f| libm::hypot(f.x, f.y) > 0.1).map(|f| crate::coord::heading_deg(f.x, f.y));
+        let rotated = self.upright().filter(|_| self.entity.computed.is_some()).and_then(|r| Tilt::of(&r));
         Some(GeoTag {
             place: with_height(place),
             has_height: place.height_m.is_finite(),
-            heading_deg: rotated.or(self.entity.computed_compass_deg).or(self.entity.compass_deg),
+            heading_deg: (rotated.map(|(heading, _)| heading))
+                .or(self.entity.computed_compass_deg)
+                .or(self.entity.compass_deg),
+            heading_sigma_deg: rotated.map(|_| MOTION_HEADING_DEG),
+            tilt: rotated.map(|(_, tilt)| tilt),
             sigma_xy_m: None,
         })
     }

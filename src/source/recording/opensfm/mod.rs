@@ -29,14 +29,14 @@ use rayon::prelude::*;
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{
-    Clock, FrameRecord, GeoTag, HeightDatum, Modality, PoseFix, Recording, Sensor, SourceFile, SourceRef,
+    Clock, FrameRecord, GeoTag, HeightDatum, Modality, PoseFix, Recording, Sensor, SourceFile, SourceRef, Tilt,
 };
 use crate::source::{Probe, RecordingOptions, RecordingSource};
 use crate::time::{ClockScale, Timestamp};
 
 use super::folder::{self, Remarks};
 use super::media_file::{self, Context};
-use super::{files, order};
+use super::{MOTION_HEADING_DEG, files, order};
 pub(super) use file::CameraModel;
 use file::{Reconstruction, Reference, Shot};
 
@@ -211,6 +211,8 @@ impl OpenSfm {
         let times = times(&placed);
         if times.is_none() {
             note("pictures share capture times or have none: they are ordered by name", placed.len() as u64);
+            // There is no trajectory of the rig to mount a camera on: each picture says itself how it looks.
+            recording.sensors.iter_mut().for_each(|sensor| sensor.ego_se3_sensor = None);
         } else {
             note("times are EXIF's, which may be local", 1);
         }
@@ -371,11 +373,20 @@ fn pose_fix(frame: &EnuFrame, enu_se3_ego: &Pose, t: Timestamp) -> PoseFix {
     PoseFix { t: Some(t), place, rotation: turn.rotation * enu_se3_ego.rotation }
 }
 
-/// The place and the heading of the optical axis.
+/// The place, and how the camera looks from there.
 fn geotag(frame: &EnuFrame, enu_se3_camera: &Pose) -> GeoTag {
     let place = frame.to_geodetic(enu_se3_camera.translation);
-    let axis = enu_se3_camera.rotation * Vector3::z();
-    GeoTag { place, has_height: true, heading_deg: Some(frame.heading_at(place, axis)), sigma_xy_m: None }
+    let here_r_frame =
+        Pose::from_rotation_matrix(&EnuFrame::new(place).rotation_from(frame), Vector3::zeros()).rotation;
+    let looks = Tilt::of(&(here_r_frame * enu_se3_camera.rotation));
+    GeoTag {
+        place,
+        has_height: true,
+        heading_deg: looks.map(|(heading, _)| heading),
+        heading_sigma_deg: looks.map(|_| MOTION_HEADING_DEG),
+        tilt: looks.map(|(_, tilt)| tilt),
+        sigma_xy_m: None,
+    }
 }
 
 fn refuse_other_sizes(frames: &mut Vec<FrameRecord>, sensor: &Sensor, quarantine: &mut Quarantine) {

@@ -95,6 +95,10 @@ fn without_times_the_pictures_keep_their_places_and_lost_ones_are_named() {
     assert_eq!((recordings[0].poses.len(), recordings[0].frames.len(), quarantine.total()), (0, 1, 1));
     let tag = recordings[0].frames[0].geotag.expect("placed");
     assert!((EnuFrame::new(Geodetic::new(13.0, 52.0, 30.0)).to_enu(tag.place) - Vector3::x()).norm() < 1e-6);
+    // No mount hides how each picture looks itself.
+    assert!(recordings[0].sensors.iter().all(|s| s.ego_se3_sensor.is_none()));
+    let tilt = tag.tilt.expect("known");
+    assert!(tag.heading_sigma_deg.is_some() && tilt.pitch_deg.abs() < 1e-4 && tilt.roll_deg.abs() < 1e-4, "{tilt:?}");
     scene(folder.path(), &SCENE.replace("\"reference_lla\"", "\"other\""));
     assert!(read(folder.path()).0.expect_err("no place").hint().is_some_and(|hint| hint.contains("reference_lla")));
 }

@@ -5,7 +5,7 @@
 use exif::{Exif, In, Tag, Value};
 
 use crate::coord::wrap_degrees;
-use crate::record::{CameraIntrinsics, CameraModelKind, GeoTag};
+use crate::record::{CameraIntrinsics, CameraModelKind, GeoTag, Tilt};
 use crate::time::Timestamp;
 
 use super::super::civil;
@@ -14,6 +14,8 @@ use super::Remark;
 
 /// `GPSHPositioningError`, metres (EXIF 2.31).
 const POSITIONING_ERROR: Tag = Tag(exif::Context::Gps, 0x1f);
+/// `CameraElevationAngle`, degrees of the optical axis above the horizon (EXIF 2.31).
+const ELEVATION_ANGLE: Tag = Tag(exif::Context::Exif, 0x9405);
 /// Zones run from UTC−12 to UTC+14: a local time differs from UTC by no more.
 const ZONES_NS: std::ops::RangeInclusive<i64> = -12 * HOUR_NS..=14 * HOUR_NS;
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -160,7 +162,15 @@ fn geotag(fields: &Fields, remarks: &mut Vec<Remark>) -> Option<GeoTag> {
         .or_else(|| number(&mapillary["MAPGPSAccuracyMeters"]))
         .or_else(|| fields.number(Tag::GPSDOP).map(|dop| dop * SIGMA_PER_HDOP_M))
         .filter(|sigma| *sigma > 0.0);
-    Some(GeoTag { place, has_height: height.is_some(), heading_deg: heading, sigma_xy_m: sigma })
+    let pitch = fields.number(ELEVATION_ANGLE).filter(|pitch| (-90.0..=90.0).contains(pitch));
+    Some(GeoTag {
+        place,
+        has_height: height.is_some(),
+        heading_deg: heading,
+        heading_sigma_deg: None,
+        tilt: pitch.map(|pitch_deg| Tilt { pitch_deg, roll_deg: 0.0 }),
+        sigma_xy_m: sigma,
+    })
 }
 
 /// When it was taken, by the first of: `DateTimeOriginal` with its own zone; GPS date and time (UTC);

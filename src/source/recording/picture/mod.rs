@@ -93,8 +93,9 @@ fn interpret(container: container::Container, zone_s: Option<i32>) -> Picture {
     let exif = container.exif.map(|bytes| exif::read(bytes, zone_s, &mut remarks)).unwrap_or_default();
     let pano = container.xmp.map(|text| xmp::read(&text, &mut remarks)).unwrap_or_default();
     let mut geotag = exif.geotag;
-    if let (Some(tag), Some(heading)) = (&mut geotag, pano.heading_deg) {
-        tag.heading_deg = Some(heading);
+    if let Some(tag) = &mut geotag {
+        tag.heading_deg = pano.heading_deg.or(tag.heading_deg);
+        tag.tilt = pano.tilt().or(tag.tilt);
     }
     let intrinsics = if pano.covers_sphere(width, height) {
         let model = CameraModelKind::Equirectangular;

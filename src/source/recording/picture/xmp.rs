@@ -7,6 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::Remark;
+use crate::record::Tilt;
 
 /// What GPano says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +17,8 @@ pub(super) struct Pano {
     cropped: [Option<f64>; 2],
     /// Heading of the centre column, degrees clockwise from north; `None` for the 0.0 that cameras write for "unknown".
     pub heading_deg: Option<f64>,
+    pitch_deg: Option<f64>,
+    roll_deg: Option<f64>,
 }
 
 impl Pano {
@@ -33,6 +36,12 @@ impl Pano {
         self.is_panorama() && uncropped && u64::from(width) == 2 * u64::from(height)
     }
 
+    /// How the picture lay to gravity, where it says.
+    pub(super) fn tilt(&self) -> Option<Tilt> {
+        let said = self.pitch_deg.is_some() || self.roll_deg.is_some();
+        said.then(|| Tilt { pitch_deg: self.pitch_deg.unwrap_or(0.0), roll_deg: self.roll_deg.unwrap_or(0.0) })
+    }
+
     fn set(&mut self, name: &str, value: &str, remarks: &mut Vec<Remark>) {
         let number = || value.trim().parse::<f64>().ok().filter(|v| v.is_finite());
         match name {
@@ -41,6 +50,14 @@ impl Pano {
             "FullPanoHeightPixels" => self.full[1] = number(),
             "CroppedAreaImageWidthPixels" => self.cropped[0] = number(),
             "CroppedAreaImageHeightPixels" => self.cropped[1] = number(),
+            "PosePitchDegrees" => match number() {
+                Some(pitch) if (-90.0..=90.0).contains(&pitch) => self.pitch_deg = Some(pitch),
+                _ => remarks.push(Remark::refused("its GPano pitch is not an angle from -90 to 90")),
+            },
+            "PoseRollDegrees" => match number() {
+                Some(roll) if (-360.0..=360.0).contains(&roll) => self.roll_deg = Some(roll),
+                _ => remarks.push(Remark::refused("its GPano roll is not an angle")),
+            },
             "PoseHeadingDegrees" => match number() {
                 // GoPro and others write 0.0 in every picture whatever the heading.
                 Some(0.0) => remarks.push(Remark::note("GPano heading is exactly 0, which cameras write for unknown")),
@@ -126,6 +143,19 @@ mod tests {
         let pano = read(text.as_bytes(), &mut remarks);
         assert!(pano.is_panorama() && !pano.covers_sphere(200, 100));
         assert_eq!((pano.heading_deg, remarks.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_tilt_is_read_and_one_that_is_no_angle_refused() {
+        let text =
+            |pitch: &str| format!("<rdf:Description GPano:PosePitchDegrees='{pitch}' GPano:PoseRollDegrees='-4.5'/>");
+        let mut remarks = Vec::new();
+        let tilt = read(text("12.5").as_bytes(), &mut remarks).tilt();
+        assert_eq!(tilt, Some(Tilt { pitch_deg: 12.5, roll_deg: -4.5 }));
+        assert!(remarks.is_empty() && read(b"<a/>", &mut remarks).tilt().is_none());
+        let tilt = read(text("91").as_bytes(), &mut remarks).tilt();
+        assert_eq!(tilt, Some(Tilt { pitch_deg: 0.0, roll_deg: -4.5 }));
+        assert!(remarks.len() == 1 && remarks[0].refused);
     }
 
     proptest! {
