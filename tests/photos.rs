@@ -3,10 +3,10 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, front, make, write};
+use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, front, make, make_with, write};
 use nalgebra::{UnitQuaternion, Vector3};
 use worldloom::coord::{EnuFrame, Pose};
 use worldloom::dataset::Dataset;
@@ -77,20 +77,20 @@ fn tilted() -> UnitQuaternion<f64> {
     level * Tilt { pitch_deg: 10.0, roll_deg: 5.0 }.turn()
 }
 
+/// A drive and photos of it from another year.
+fn beside_a_drive(folder: &Path, taken: &[(&str, i64, f64, f64, Option<f64>)]) -> PathBuf {
+    let (name, channel, camera, start_ns) = ("drive", "front", front(), NOON_NS);
+    let drive = Drive { name, channel, camera, start_ns, x: [-8.0, -2.0], y: 0.0, every_m: 1.0, depth: false };
+    write(&folder.join("drives"), &drive);
+    photos(&folder.join("photos"), taken);
+    let config = folder.join("build.toml");
+    fs::write(&config, CONFIG).expect("writable");
+    config
+}
+
 #[test]
 fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let drive = Drive {
-        name: "drive",
-        channel: "front",
-        camera: front(),
-        start_ns: NOON_NS,
-        x: [-8.0, 2.0],
-        y: 0.0,
-        every_m: 1.0,
-        depth: false,
-    };
-    write(&folder.path().join("drives"), &drive);
     // A walk of a photo every two or three minutes, 20 m on; then 150 m on; then in another quarter. And a lone picture
     // beside the drive.
     let mut taken: Vec<_> = (0..5).map(|i| ("walk", 150 * i, 20.0 * i as f64, 300.0, Some(90.0))).collect();
@@ -100,9 +100,7 @@ fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
     // Nearer, but nobody knows where it looks.
     taken.push(("lost", 0, -7.0, 0.5, None));
     taken.push(("tilted", 0, 900.0, 0.5, Some(300.0)));
-    photos(&folder.path().join("photos"), &taken);
-    let config = folder.path().join("build.toml");
-    fs::write(&config, CONFIG).expect("writable");
+    let config = beside_a_drive(folder.path(), &taken);
     let out = folder.path().join("out");
     let built = make(&config, &out, 2);
     assert!(built.quarantine.is_empty(), "{:?}", built.quarantine);
@@ -151,5 +149,54 @@ fn pictures_minutes_apart_are_one_recording_and_a_lone_one_is_a_reference() {
         let references = dataset.references(&sample.sample_id).expect("read");
         let ids: Vec<&str> = references.iter().map(|r| r.recording_id.as_str()).collect();
         assert_eq!(ids, ["lone"]);
+    }
+}
+
+#[test]
+fn a_picture_under_two_names_is_one_reference() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let taken = [
+        ("first", 0, -7.0, 1.0, Some(90.0)),
+        ("again", 0, -7.0, 1.0, Some(90.0)),
+        ("other", 0, -6.5, -1.0, Some(90.0)),
+        ("far", 0, 900.0, 0.0, Some(90.0)),
+    ];
+    let config = beside_a_drive(folder.path(), &taken);
+    let photos = folder.path().join("photos");
+    fs::copy(photos.join("1000.jpg"), photos.join("1001.jpg")).expect("copied");
+    let out = folder.path().join("out");
+    make_with(&config, &out, 2, &["sample.references.count=3".to_string()]);
+    let dataset = Dataset::open(&out).expect("a data set");
+    assert!(!dataset.is_empty());
+    for i in 0..dataset.len() {
+        let references = dataset.references(&dataset.sample(i).expect("read").sample_id).expect("read");
+        let mut ids: Vec<&str> = references.iter().map(|r| r.recording_id.as_str()).collect();
+        ids.sort_unstable();
+        assert!(
+            ids.len() == 2 && ids.contains(&"other") && !(ids.contains(&"first") && ids.contains(&"again")),
+            "{ids:?}"
+        );
+    }
+}
+
+#[test]
+fn windows_whose_references_all_fail_are_built_without_and_the_report_says_why() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let taken = [("beside", 0, -7.0, 1.0, Some(90.0)), ("far", 0, 900.0, 0.0, Some(90.0))];
+    let config = beside_a_drive(folder.path(), &taken);
+    for (number, (setting, why)) in [
+        ("sample.references.min_overlap=1.0", "no picture sees enough of the target (min_overlap)"),
+        ("sample.references.min_days=1000", "no picture is known to be of another date (min_days)"),
+        ("sample.references.max_distance_m=0.1", "no picture of another recording is near (max_distance_m)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = folder.path().join(format!("out-{number}"));
+        let built = make_with(&config, &out, 2, &[setting.to_string()]);
+        assert!(built.counts["samples"] > 0 && built.counts["references"] == 0, "{setting}: {:?}", built.counts);
+        let report = fs::read_to_string(out.join("report.html")).expect("a report");
+        let said = format!("{0} of {0} windows and cameras have no reference: {why}", built.counts["samples"]);
+        assert!(report.contains(&said), "{setting}: {said}");
     }
 }
