@@ -8,13 +8,15 @@ pyproj and `pip install fastmm`.
 
 Times are CPU seconds. worldloom's is that of the command on a CSV of N tracks less that on one track, over N - 1: it
 holds reading the CSV and writing JSON. fastmm's is that of `match` and of reading the edges of its answer, in a warm
-process; `match` alone, and the making of its table, are told apart. Route
+process; `match` alone, and the making of its table, are told apart. Memory is the peak of the command with the graph mapped
+from the cache, less that of the same on a street of two nodes: the graph, the trace and all that matching takes. Route
 error: (length missed + length added) / true length, by arcs (Newson and Krumm 2009). worldloom has no settings;
 fastmm gets its own best ones of those that are tried.
 """
 
 import argparse
 import collections
+import fcntl
 import json
 import os
 import subprocess
@@ -67,31 +69,64 @@ class Kubicka:
                     f.write(f"{k},{1_420_070_400_000_000_000 + int(t * 1e9)},{lon:.8f},{lat:.8f}\n")
 
 
-def run(command: list[str]) -> tuple[bytes, float, float]:
-    """Output, CPU seconds and peak megabytes of a command on one core."""
+def run(command: list[str], cache: Path) -> tuple[bytes, float]:
+    """Output and CPU seconds of a command on one core."""
     one_core = lambda: os.sched_setaffinity(0, {0})
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=one_core)
+    environment = {**os.environ, "WORLDLOOM_CACHE": str(cache)}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=one_core, env=environment
+    )
     out = process.stdout.read()
     _, _, usage = os.wait4(process.pid, 0)
-    return out, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return out, usage.ru_utime + usage.ru_stime
+
+
+def peak_mb(command: list[str], cache: Path) -> float:
+    """Peak memory of a command.
+
+    What the kernel tells of a child that has ended begins with the memory of its parent, so a living one is asked: it waits for
+    a pipe of one page, whose first bytes come when all is matched.
+    """
+    environment = {**os.environ, "WORLDLOOM_CACHE": str(cache)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+    os.read(process.stdout.fileno(), 1)
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    process.stdout.read()
+    process.wait()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def ours(data: Kubicka, program: str, times: int) -> float:
     """Prints a row; returns points a second."""
     with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder, "cache")
         graph, one, many = Path(folder, "k.osm"), Path(folder, "one.csv"), Path(folder, "many.csv")
+        street, slow = Path(folder, "street.osm"), Path(folder, "slow.csv")
         data.write_osm(graph)
         data.write_csv(one, 1)
         data.write_csv(many, times)
+        street.write_text(
+            '<osm version="0.6"><node id="1" lat="37.4" lon="127.1"/><node id="2" lat="37.5" lon="127.1"/><way id="1">'
+            '<nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/></way></osm>'
+        )
+        slow.write_text("lon,lat\n" + "".join(f"127.1,{37.45 + k * 1e-4:.4f}\n" for k in range(100)))
         best = float("inf")
+        command = lambda trace, roads: [program, "match", str(trace), "--map", str(roads), "--json"]
+        run(command(one, graph), cache)
         for _ in range(3):
-            out, first, small = run([program, "match", str(one), "--map", str(graph), "--json"])
-            _, all_s, large = run([program, "match", str(many), "--map", str(graph), "--json"])
+            out, first = run(command(one, graph), cache)
+            _, all_s = run(command(many, graph), cache)
             best = min(best, (all_s - first) / (times - 1))
+        peaks = [peak_mb(command(*files), cache) for files in ((slow, street), (one, graph), (many, graph))]
+        size = sum(file.stat().st_size for file in cache.glob("*.roads")) / 1e6
     error = data.error([p["way_id"] - 1 for p in json.loads(out)["path"]])
     speed = len(data.track) / best
+    print(f"{'worldloom':24} {speed:12,.0f} {100 * error:8.3f} %")
+    nothing, small, large = peaks
     print(
-        f"{'worldloom':24} {speed:12,.0f} {100 * error:8.3f} %   peak {small:.0f} MB, with {times} tracks {large:.0f} MB"
+        f"peak memory {small:.1f} MB, {nothing:.1f} MB of it on a street of two nodes: {small - nothing:.1f} MB for a graph "
+        f"of {size:.1f} MB, {(small - nothing) / size:.1f} times; with {times} tracks {large:.0f} MB"
     )
     return speed
 

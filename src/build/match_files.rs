@@ -93,6 +93,10 @@ pub fn match_files(trace: &Path, map: &Path, mode: Mode) -> Result<TraceMatch> {
 /// Matches tracks one after the other; each begins a part of its own.
 pub fn match_fixes(graph: Arc<RoadGraph>, mode: Mode, tracks: Vec<Vec<GnssFix>>, quarantine: Quarantine) -> TraceMatch {
     let mut matcher = Matcher::new(&graph, mode);
+    if let [track] = &tracks[..] {
+        let matched = matcher.run(track);
+        return TraceMatch { graph, tracks, matched, quarantine };
+    }
     let mut all = Matched::default();
     all.points.reserve_exact(tracks.iter().map(Vec::len).sum());
     for (i, track) in tracks.iter().enumerate() {

@@ -8,12 +8,13 @@ use crate::record::{Mode, RoadGraph};
 
 /// What turning round at a node costs in comparison with ways without, metres.
 const TURN_ROUND_M: f64 = 100.0;
-/// Share of it where the road ends.
-const DEAD_END: f64 = 0.3;
+/// Tenths of it: everywhere, and where the road ends.
+const ROUND: u16 = 10;
+const DEAD_END: u16 = 3;
 /// What turning by 90° costs in comparison with ways without, metres.
 const TURN_M: f64 = 10.0;
 /// Searches are remembered in so many sets…
-const SETS: usize = 64;
+const SETS: usize = 32;
 /// … of so many.
 const WAYS: usize = 4;
 /// No state.
@@ -27,10 +28,10 @@ struct Label {
     cost_m: f64,
     /// The same without.
     length_m: f64,
-    /// How far one turned on the way, in quarters of a turn.
-    turns: f32,
-    /// How often one turned round; at a dead end, less than once.
-    rounds: f32,
+    /// How far one turned on the way, 64 to a quarter of a turn.
+    turns: u16,
+    /// How often one turned round, in tenths.
+    rounds: u16,
     /// Index of the label before; [`NONE`] at the first edge.
     before: u32,
     settled: bool,
@@ -38,7 +39,15 @@ struct Label {
 
 impl Label {
     const START: Label =
-        Label { state: NONE, cost_m: 0.0, length_m: 0.0, turns: 0.0, rounds: 0.0, before: NONE, settled: false };
+        Label { state: NONE, cost_m: 0.0, length_m: 0.0, turns: 0, rounds: 0, before: NONE, settled: false };
+}
+
+fn quarters(turns: u16) -> f64 {
+    f64::from(turns) / 64.0
+}
+
+fn tenths(rounds: u16) -> f64 {
+    f64::from(rounds) / 10.0
 }
 
 /// A way from one edge to another.
@@ -119,14 +128,14 @@ impl Search {
                 return;
             }
             ways_on += 1;
-            let turns = next.turn_deg / 90.0;
-            let cost_m = ends.cost_m + TURN_M * turns;
-            self.open(Label { state: next.state, cost_m, turns: ends.turns + turns as f32, before, ..ends });
+            let cost_m = ends.cost_m + TURN_M * quarters(u16::from(next.turn));
+            let turns = ends.turns.saturating_add(u16::from(next.turn));
+            self.open(Label { state: next.state, cost_m, turns, before, ..ends });
         });
         if let Some(next) = back {
-            let rounds = if ways_on == 0 { DEAD_END } else { 1.0 };
-            let cost_m = ends.cost_m + TURN_ROUND_M * rounds;
-            self.open(Label { state: next, cost_m, rounds: ends.rounds + rounds as f32, before, ..ends });
+            let rounds = if ways_on == 0 { DEAD_END } else { ROUND };
+            let cost_m = ends.cost_m + TURN_ROUND_M * tenths(rounds);
+            self.open(Label { state: next, cost_m, rounds: ends.rounds.saturating_add(rounds), before, ..ends });
         }
     }
 
@@ -205,7 +214,7 @@ impl Search {
     pub(super) fn way_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<Way> {
         let label = self.label_of(graph, mode, edge, bound_m)?;
         let Label { length_m, turns, rounds, .. } = self.labels[label as usize];
-        Some(Way { length_m, turns: f64::from(turns), rounds: f64::from(rounds) })
+        Some(Way { length_m, turns: quarters(turns), rounds: tenths(rounds) })
     }
 
     /// Adds the edges between the source and an edge to `out`, in order, both left out.

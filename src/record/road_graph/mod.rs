@@ -127,8 +127,8 @@ pub struct NextState {
     pub state: u32,
     /// Its edge.
     pub edge: u32,
-    /// How far one turns into it, degrees from 0 (straight on) to 180, to a degree or so.
-    pub turn_deg: f64,
+    /// How far one turns into it, either way: 0 is straight on, 64 a quarter of a turn, 128 back.
+    pub turn: u8,
 }
 
 /// Roads as compact arrays: about 50 bytes a road and 12 a point, and a grid that finds them by place.
@@ -285,8 +285,7 @@ impl RoadGraph {
             };
             let entering = if next.is_multiple_of(2) { onto.headings[0] } else { onto.headings[1].wrapping_add(128) };
             let turn = entering.wrapping_sub(leaving);
-            let turn_deg = f64::from(turn.min(turn.wrapping_neg())) * (360.0 / 256.0);
-            visit(NextState { state, edge: next, turn_deg });
+            visit(NextState { state, edge: next, turn: turn.min(turn.wrapping_neg()) });
         }
     }
 

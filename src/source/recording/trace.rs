@@ -66,7 +66,9 @@ impl Trace {
             later
         };
         if self.fixes.iter().all(in_order) {
-            return self.fixes;
+            let mut fixes = self.fixes;
+            fixes.shrink_to_fit();
+            return fixes;
         }
         let timed: Vec<usize> = (0..self.fixes.len()).filter(|&i| usable(&self.fixes[i]).is_some()).collect();
         let times: Vec<_> = timed.iter().filter_map(|&i| usable(&self.fixes[i])).collect();
