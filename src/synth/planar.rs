@@ -112,8 +112,16 @@ impl Path {
 
     /// `(s, distance)` of the place nearest to `p`.
     pub fn nearest(&self, p: V2) -> (f64, f64) {
-        let mut best = (0.0, f64::INFINITY);
+        self.nearest_within(p, 0.0, f64::INFINITY)
+    }
+
+    /// As [`Path::nearest`], of the corners' stretches that touch `from..=to` metres along: a line may pass a place twice.
+    pub fn nearest_within(&self, p: V2, from: f64, to: f64) -> (f64, f64) {
+        let mut best = (from, f64::INFINITY);
         for i in 0..self.points.len() - 1 {
+            if self.lengths[i + 1] < from || self.lengths[i] > to {
+                continue;
+            }
             let (a, b) = (self.points[i], self.points[i + 1]);
             let d = b - a;
             let w = ((p - a).dot(&d) / d.norm_squared()).clamp(0.0, 1.0);

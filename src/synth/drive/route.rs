@@ -45,6 +45,9 @@ pub struct Line {
     pub halts: Vec<Halt>,
 }
 
+/// So near to where it is due, metres along the line, a place of a route lies: rounding its corners shortens it.
+const DUE_M: f64 = 15.0;
+
 /// Distance of the line's points, metres.
 pub const STEP_M: f64 = 0.25;
 
@@ -156,7 +159,8 @@ fn stroll(town: &Town, dice: &mut Dice, length_m: f64) -> (f64, Vec<Leg>) {
 pub fn line(town: &Town, legs: &[Leg], dice: &mut Dice) -> Line {
     let mut points: Vec<V2> = Vec::new();
     let mut marks: Vec<(usize, Option<usize>, f64)> = Vec::new();
-    let mut halts_at: Vec<(V2, f64)> = Vec::new();
+    // Where, how far along its leg, of which leg, how long.
+    let mut halts_at: Vec<(V2, f64, usize, f64)> = Vec::new();
     let mut lane = 0.5;
     for (k, leg) in legs.iter().enumerate() {
         let (own, street, limit) = match leg {
@@ -176,7 +180,8 @@ pub fn line(town: &Town, legs: &[Leg], dice: &mut Dice) -> Line {
                 let red = dice.chance(0.55) || halts_at.is_empty();
                 if k + 1 < legs.len() && signals && red {
                     let stop = Path::new(run.iter().copied());
-                    halts_at.push((stop.at(stop.length() - STOP_LINE_M - 3.2), dice.between(3.0, 6.0)));
+                    let along = stop.length() - STOP_LINE_M - 3.2;
+                    halts_at.push((stop.at(along), along, k, dice.between(3.0, 6.0)));
                 }
                 (run, Some(*index), f64::from(plan.maxspeed_kmh) / 3.6 * 0.88)
             }
@@ -191,14 +196,24 @@ pub fn line(town: &Town, legs: &[Leg], dice: &mut Dice) -> Line {
     }
     let raw = Path::new(points.iter().copied());
     let path = relaxed(&raw);
-    let places = marks
+    let mut along = vec![0.0];
+    along.extend(points.windows(2).scan(0.0, |sum, pair| {
+        *sum += (pair[1] - pair[0]).norm();
+        Some(*sum)
+    }));
+    // A route may come through the same place again: each is looked for where it is due.
+    let due = |p: V2, s: f64| path.nearest_within(p, s - DUE_M, s + DUE_M).0;
+    let scale = path.length() / raw.length();
+    let places: Vec<Place> = marks
         .iter()
         .map(|&(i, street, limit_mps)| {
-            let s = if i == 0 { 0.0 } else { path.nearest(points[i.min(points.len() - 1)]).0 };
+            let i = i.min(points.len() - 1);
+            let s = if i == 0 { 0.0 } else { due(points[i], along[i] * scale) };
             Place { s, street, limit_mps }
         })
         .collect();
-    let halts = halts_at.into_iter().map(|(p, dwell_s)| Halt { s: path.nearest(p).0, dwell_s }).collect();
+    let halts =
+        halts_at.into_iter().map(|(p, on, k, dwell_s)| Halt { s: due(p, places[k].s + on), dwell_s }).collect();
     Line { path, places, halts }
 }
 
@@ -306,6 +321,28 @@ fn relaxed(raw: &Path) -> Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_that_comes_round_again_is_on_the_street_of_its_turn() {
+        let town = Town::new(201);
+        let mut loops = 0;
+        for k in 0..40 {
+            let mut dice = Dice::new(201, &format!("route/{k}"));
+            let legs = wander(&town, &mut dice, 600.0);
+            let line = line(&town, &legs, &mut dice);
+            assert!(line.places.windows(2).all(|w| w[0].s < w[1].s), "{k}: {:?}", line.places);
+            for (i, place) in line.places.iter().enumerate() {
+                let until = line.places.get(i + 1).map_or(line.path.length(), |next| next.s);
+                let middle = line.path.at((place.s + until) / 2.0);
+                let Some(street) = place.street else { continue };
+                let (_, off_m) = town.network.streets[street].path.nearest(middle);
+                assert!(off_m < town.network.streets[street].half_m() + 1.0, "{k}, leg {i}: {off_m} m off");
+            }
+            let streets: Vec<_> = line.places.iter().map(|p| p.street).collect();
+            loops += usize::from((0..streets.len()).any(|i| streets.iter().skip(i + 2).any(|s| *s == streets[i])));
+        }
+        assert!(loops > 3, "{loops}");
+    }
 
     fn sharpest(line: &Line) -> f64 {
         let p = &line.path.points;
