@@ -5,6 +5,9 @@ use std::ops::Mul;
 use nalgebra::{Matrix3, Quaternion, Rotation3, UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
 
+/// What rounding may take a rotation off its form: lengths are off 1, and angles off right ones, by no more.
+const OFF: f64 = 0.01;
+
 /// A rigid transform `dst_se3_src`: `p_dst = rotation * p_src + translation`.
 ///
 /// Translation in metres, rotation active, quaternion `w, x, y, z` with `w >= 0` wherever it is written.
@@ -37,15 +40,39 @@ impl Pose {
 
     /// From a translation and a quaternion `[w, x, y, z]`, which is normalised.
     ///
-    /// `None` where a number is not finite or the quaternion's norm is off 1 by more than 1 %.
+    /// This, [`Pose::from_rows`] and [`Pose::from_rotation_vector`] are how what a file says becomes a pose. `None` where a
+    /// number is not finite or the quaternion's norm is off 1 by more than [`OFF`], which no rounding explains.
     pub fn from_wxyz(t: [f64; 3], q: [f64; 4]) -> Option<Pose> {
         let quaternion = Quaternion::new(q[0], q[1], q[2], q[3]);
         let norm = quaternion.norm();
-        let fine = t.iter().all(|v| v.is_finite()) && (0.99..=1.01).contains(&norm);
+        let fine = t.iter().all(|v| v.is_finite()) && (norm - 1.0).abs() <= OFF;
         fine.then(|| Pose::new(Vector3::from(t), UnitQuaternion::new_normalize(quaternion)))
     }
 
-    /// From a rotation matrix (columns: the source axes in the destination frame) and a translation.
+    /// From a translation and a rotation matrix row by row (columns: the source axes in the destination frame), which is made
+    /// orthonormal.
+    ///
+    /// `None` where a number is not finite, the columns are off length 1 or a right angle by more than [`OFF`], or are
+    /// left-handed.
+    pub fn from_rows(t: [f64; 3], r: [f64; 9]) -> Option<Pose> {
+        let matrix = Matrix3::from_row_slice(&r);
+        let off = (matrix.transpose() * matrix - Matrix3::identity()).abs();
+        // The product has squares of lengths.
+        let fine = t.iter().all(|v| v.is_finite()) && off.iter().all(|v| *v <= 2.0 * OFF) && matrix.determinant() > 0.0;
+        let pose = || Pose::from_rotation_matrix(&matrix, Vector3::from(t));
+        fine.then(pose).map(|p| Pose::new(p.translation, UnitQuaternion::new_normalize(p.rotation.into_inner())))
+    }
+
+    /// From a translation and a rotation vector: the axis, as long as the angle is in radians.
+    ///
+    /// `None` where a number is not finite or the angle is beyond a turn, as one in degrees mostly is.
+    pub fn from_rotation_vector(t: [f64; 3], r: [f64; 3]) -> Option<Pose> {
+        let angle = Vector3::from(r).norm();
+        let fine = t.iter().all(|v| v.is_finite()) && angle <= std::f64::consts::TAU * (1.0 + OFF);
+        fine.then(|| Pose::new(Vector3::from(t), UnitQuaternion::from_scaled_axis(Vector3::from(r))))
+    }
+
+    /// From a matrix that is known to be a rotation (columns: the source axes in the destination frame) and a translation.
     pub fn from_rotation_matrix(r: &Matrix3<f64>, translation: Vector3<f64>) -> Pose {
         let rotation = UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(*r));
         Pose::new(translation, rotation)
@@ -159,6 +186,42 @@ mod tests {
         assert!((ahead.rotation * Vector3::z() - Vector3::x()).norm() < 1e-12);
         assert!((ahead.rotation * Vector3::x() + Vector3::y()).norm() < 1e-12);
         assert!((ahead.rotation * Vector3::y() + Vector3::z()).norm() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_rotation_is_refused_and_what_is_rounded_is_put_right() {
+        let t = [1.0, 2.0, 3.0];
+        let half = std::f64::consts::FRAC_1_SQRT_2;
+        let unit = |pose: Option<Pose>| pose.map(|p| (p.rotation.norm() - 1.0).abs() < 1e-12);
+        // Rounded to three digits.
+        assert_eq!(unit(Pose::from_wxyz(t, [0.707, 0.0, 0.0, 0.707])), Some(true));
+        assert_eq!(unit(Pose::from_rows(t, [0.707, -0.707, 0.0, 0.707, 0.707, 0.0, 0.0, 0.0, 1.0])), Some(true));
+        for q in [[0.0; 4], [2.0, 0.0, 0.0, 0.0], [half, 0.0, 0.0, 0.5], [f64::NAN, 0.0, 0.0, 1.0], [1e300; 4]] {
+            assert_eq!(Pose::from_wxyz(t, q), None, "{q:?}");
+        }
+        let turned = [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+        let (same, other) = (Pose::from_rows(t, turned), Pose::from_wxyz(t, [half, 0.0, 0.0, half]));
+        assert!(same.zip(other).is_some_and(|(a, b)| a.angle_to(&b) < 1e-7 && a.translation == b.translation));
+        let mirrored = turned.map(|v| -v);
+        let scaled = turned.map(|v| 1.1 * v);
+        let mut sheared = turned;
+        sheared[0] = 0.05;
+        let mut nan = turned;
+        nan[4] = f64::NAN;
+        for r in [mirrored, scaled, sheared, nan, [0.0; 9], [1e200; 9]] {
+            assert_eq!(Pose::from_rows(t, r), None, "{r:?}");
+        }
+        let vector = Pose::from_rotation_vector(t, [0.0, 0.0, std::f64::consts::FRAC_PI_2]);
+        assert!(vector.zip(other).is_some_and(|(a, b)| a.angle_to(&b) < 1e-7));
+        for r in [[0.0, 0.0, 90.0], [f64::INFINITY, 0.0, 0.0], [1e300; 3], [f64::NAN; 3]] {
+            assert_eq!(Pose::from_rotation_vector(t, r), None, "{r:?}");
+        }
+        for (bad, q) in
+            [([f64::NAN, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]), ([0.0, f64::INFINITY, 0.0], [1.0, 0.0, 0.0, 0.0])]
+        {
+            assert_eq!(Pose::from_wxyz(bad, q), None);
+            assert_eq!((Pose::from_rows(bad, turned), Pose::from_rotation_vector(bad, [0.0; 3])), (None, None));
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::query::{BoxTree, box_tree};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
 use super::{decode, tables};
 use crate::coord::{EnuFrame, Pose};
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Location, Result};
 use crate::fuse::{FusedPose, PoseOrigin, Track};
 use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
 use crate::render::{Imagery, MapIndex, SourceRays};
@@ -247,6 +247,14 @@ impl Dataset {
         let recording = self.recording(recording_id)?;
         if rows.is_empty() {
             return Err(ErrorKind::Damaged(format!("no poses of `{recording_id}`")).in_file(&poses.table.path));
+        }
+        let path = &poses.table.path;
+        for (row, &i) in rows.iter().zip(poses.of(recording_id)) {
+            let [x, y, z, q @ ..] = row.pose;
+            if Pose::from_wxyz([x, y, z], q).is_none() {
+                let reason = "a pose without a unit quaternion, or with a number that is none".to_string();
+                return Err(ErrorKind::Damaged(reason).at(Location::record(path, i as u64)));
+            }
         }
         let track = Arc::new(track(recording, rows));
         let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);

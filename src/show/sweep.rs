@@ -1,7 +1,5 @@
 //! LiDAR from above: the sweeps at the anchor in the levelled ego frame, coloured by height.
 
-use nalgebra::{Quaternion, UnitQuaternion, Vector3};
-
 use super::blocks::{Block, SMALL, TITLE, title};
 use super::canvas::{Area, Canvas};
 use super::ground::Ground;
@@ -152,9 +150,12 @@ fn placed(
     let cloud = dataset.points(frame)?;
     let mount = recording.and_then(|r| r.sensors.iter().find(|s| s.channel == frame.channel)?.ego_se3_sensor);
     let ego_se3_sensor = match (frame.pose, mount) {
-        (Some([x, y, z, qw, qx, qy, qz]), _) => {
-            let rotation = UnitQuaternion::new_normalize(Quaternion::new(qw, qx, qy, qz));
-            dataset.ego_pose(sample)?.levelled().inverse() * Pose::new(Vector3::new(x, y, z), rotation)
+        (Some([x, y, z, q @ ..]), _) => {
+            let pose = Pose::from_wxyz([x, y, z], q).ok_or_else(|| {
+                let reason = format!("the pose of sweep `{}` is none", frame.frame_id);
+                ErrorKind::Damaged(reason).in_file(dataset.dir())
+            })?;
+            dataset.ego_pose(sample)?.levelled().inverse() * pose
         }
         (None, Some(mount)) => mount,
         (None, None) => {

@@ -75,9 +75,9 @@ fn parse(line: &str) -> Option<(Option<f64>, RawPose)> {
         }
         [t_s, x, y, z, i, j, k, w] => Some((Some(t_s), quaternion([x, y, z], [w, i, j, k])?)),
         [a, b, c, x, d, e, f, y, g, h, i, z] => {
-            let rotation = Matrix3::new(a, b, c, d, e, f, g, h, i);
-            let near = (rotation * rotation.transpose() - Matrix3::identity()).amax() < 1e-2;
-            (near && rotation.determinant() > 0.0).then(|| (None, (rotation, Vector3::new(x, y, z))))
+            // The matrix is kept as it is written, as others compare it.
+            Pose::from_rows([x, y, z], [a, b, c, d, e, f, g, h, i])?;
+            Some((None, (Matrix3::new(a, b, c, d, e, f, g, h, i), Vector3::new(x, y, z))))
         }
         _ => None,
     }
@@ -107,9 +107,14 @@ mod tests {
 
     #[test]
     fn what_is_no_pose_is_named_by_its_line() {
-        for text in
-            ["1 2 3\n", "1 1 2 3 0 0 0 0\n", "2 0 0 0 0 1 0 0 0 0 1 0\n", "x 1 2 3 0 0 0 1\n", "1 NaN 2 3 0 0 0 1\n"]
-        {
+        for text in [
+            "1 2 3\n",
+            "1 1 2 3 0 0 0 0\n",
+            "2 0 0 0 0 1 0 0 0 0 1 0\n",
+            "-1 0 0 0 0 1 0 0 0 0 1 0\n",
+            "x 1 2 3 0 0 0 1\n",
+            "1 NaN 2 3 0 0 0 1\n",
+        ] {
             let error = read(&format!("# a comment\n{text}")).expect_err("no pose").to_string();
             assert!(error.contains("line 2"), "{error}");
         }

@@ -212,8 +212,7 @@ pub fn line(town: &Town, legs: &[Leg], dice: &mut Dice) -> Line {
             Place { s, street, limit_mps }
         })
         .collect();
-    let halts =
-        halts_at.into_iter().map(|(p, on, k, dwell_s)| Halt { s: due(p, places[k].s + on), dwell_s }).collect();
+    let halts = halts_at.into_iter().map(|(p, on, k, dwell_s)| Halt { s: due(p, places[k].s + on), dwell_s }).collect();
     Line { path, places, halts }
 }
 

@@ -153,6 +153,27 @@ fn what_is_missing_or_broken_costs_itself() {
     assert!(error.expect_err("no position").to_string().contains("no segment has"));
 }
 
+#[test]
+fn orientations_that_are_none_cost_their_poses_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let minute = folder.path().join("3");
+    segment(&minute, 500.0);
+    let path = minute.join("global_pose/frame_orientations");
+    let mut bytes = std::fs::read(&path).expect("written");
+    let body = bytes.len() - 21 * 4 * 8;
+    // The third is all zeros, the fourth twice as long.
+    bytes[body + 2 * 32..body + 3 * 32].fill(0);
+    for number in bytes[body + 3 * 32..body + 4 * 32].chunks_exact_mut(8) {
+        let value = f64::from_le_bytes(number.try_into().expect("eight bytes"));
+        number.copy_from_slice(&(2.0 * value).to_le_bytes());
+    }
+    std::fs::write(&path, bytes).expect("writable");
+    let (recordings, quarantine) = read(folder.path());
+    assert_eq!(recordings[0].poses.len(), 19);
+    let told: Vec<_> = quarantine.iter().map(|(_, reason, refused)| (reason, refused.count)).collect();
+    assert_eq!(told, [("it has no orientation of norm 1", 2)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

@@ -125,7 +125,10 @@ mod tests {
     fn mistakes_name_line_or_channel() {
         let line = parse("{\n \"camera\": {}\n}", Path::new("c.json")).expect_err("unknown key").to_string();
         assert!(line.starts_with("c.json, line 2:"), "{line}");
-        let bad = r#"{"lidars": {"top": {"ego_se3_sensor": {"t": [0, 0, 2], "q": [0, 0, 0, 0]}}}}"#;
-        assert!(parse(bad, Path::new("c.json")).expect_err("no rotation").to_string().contains("`top`"));
+        for q in ["0, 0, 0, 0", "2, 0, 0, 0", "0.5, 0.5, 0.5, 0.4", "1e200, 0, 0, 0"] {
+            let bad = format!(r#"{{"lidars": {{"top": {{"ego_se3_sensor": {{"t": [0, 0, 2], "q": [{q}]}}}}}}}}"#);
+            let error = parse(&bad, Path::new("c.json")).expect_err("no rotation").to_string();
+            assert!(error.contains("c.json") && error.contains("`top`"), "{error}");
+        }
     }
 }

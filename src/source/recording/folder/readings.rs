@@ -200,10 +200,14 @@ mod tests {
     fn imu_and_poses_need_all_their_columns() {
         let mapping = CsvColumns::new();
         assert!(imu("t_ns,ax_mps2\n".as_bytes(), &rules(&mapping), &mut Quarantine::new()).is_err());
-        let text = "t_ns,lon,lat,height_m,qw,qx,qy,qz\n1,127,37,5,1,0,0,0\n2,127,37,5,0,0,0,0\n";
+        let text = "t_ns,lon,lat,height_m,qw,qx,qy,qz\n1,127,37,5,1,0,0,0\n2,127,37,5,0,0,0,0\n3,127,37,5,1,1,0,0\n\
+                    4,127,37,5,0.7071,0,0,0.7071\n";
         let mut quarantine = Quarantine::new();
         let poses = poses(text.as_bytes(), &rules(&mapping), &mut quarantine).expect("reads");
-        assert_eq!((poses.len(), quarantine.total()), (1, 1));
+        assert_eq!((poses.len(), quarantine.total()), (2, 2));
+        assert!((poses[1].rotation.norm() - 1.0).abs() < 1e-12);
+        let lines: Vec<_> = quarantine.iter().flat_map(|(_, _, r)| r.examples.clone()).collect();
+        assert_eq!(lines, ["t.csv, line 3", "t.csv, line 4"]);
     }
 
     #[test]

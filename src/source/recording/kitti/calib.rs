@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::Vector3;
 
 use crate::coord::{CameraIntrinsics, CameraModelKind, Pose};
 use crate::error::ErrorKind;
@@ -72,13 +72,8 @@ impl Calibration {
 ///
 /// Where the matrix is no rotation.
 pub(super) fn rigid(r: &[f64; 9], t: &[f64; 3]) -> Result<Pose, ErrorKind> {
-    let matrix = Matrix3::from_row_slice(r);
-    // Printed with seven digits at least; a mirrored or scaled matrix is far off.
-    let off = (matrix * matrix.transpose() - Matrix3::identity()).norm();
-    if !(off < 1e-3 && matrix.determinant() > 0.0) {
-        return Err(ErrorKind::malformed(FORMAT, "a rotation matrix is not orthonormal or left-handed"));
-    }
-    Ok(Pose::from_rotation_matrix(&matrix, Vector3::from(*t)))
+    Pose::from_rows(*t, *r)
+        .ok_or_else(|| ErrorKind::malformed(FORMAT, "a rotation matrix is not orthonormal or left-handed"))
 }
 
 /// A pinhole with the numbers of a calibration.

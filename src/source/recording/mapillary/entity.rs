@@ -1,8 +1,9 @@
 //! Image entities of Mapillary's API v4, as its JSON has them, and what their numbers mean.
 
+use nalgebra::UnitQuaternion;
 use serde_json::{Map, Value};
 
-use crate::coord::Geodetic;
+use crate::coord::{Geodetic, Pose};
 use crate::source::recording::{civil, order};
 use crate::time::Timestamp;
 
@@ -29,7 +30,7 @@ pub(super) struct Entity {
     /// `computed_compass_angle`.
     pub computed_compass_deg: Option<f64>,
     /// `computed_rotation`: angle-axis from ENU to the camera of the pixels as the sensor gave them.
-    pub rotation: Option<[f64; 3]>,
+    pub rotation: Option<UnitQuaternion<f64>>,
     /// `camera_type`, in lower case; `spherical` where only `is_pano` says so.
     pub camera_type: Option<String>,
     /// `camera_parameters`: focal length over the longer side, k1, k2.
@@ -70,7 +71,7 @@ impl Entity {
             computed: fields.place("computed_geometry", computed_altitude),
             compass_deg: fields.angle("compass_angle"),
             computed_compass_deg: fields.angle("computed_compass_angle"),
-            rotation: fields.numbers("computed_rotation").and_then(|r| r.try_into().ok()),
+            rotation: fields.rotation("computed_rotation"),
             camera_type: camera_type.or_else(|| is_pano.then(|| "spherical".to_string())),
             parameters: fields.numbers("camera_parameters").unwrap_or_default(),
             maker: maker.collect::<Vec<_>>().join(" "),
@@ -117,6 +118,15 @@ impl Fields<'_> {
         match value.as_f64().filter(|v| v.is_finite()) {
             Some(number) => Some(number),
             None => self.wrong(key, "no number"),
+        }
+    }
+
+    /// An angle-axis.
+    fn rotation(&mut self, key: &str) -> Option<UnitQuaternion<f64>> {
+        let numbers = self.numbers(key)?;
+        match <[f64; 3]>::try_from(numbers).ok().and_then(|r| Pose::from_rotation_vector([0.0; 3], r)) {
+            Some(pose) => Some(pose.rotation),
+            None => self.wrong(key, "no rotation in radians"),
         }
     }
 

@@ -355,8 +355,7 @@ impl Mapillary {
 impl Shot {
     /// `enu_r_camera` of the upright picture, the axes being those at its place.
     fn upright(&self) -> Option<UnitQuaternion<f64>> {
-        let rotation = UnitQuaternion::from_scaled_axis(Vector3::from(self.entity.rotation?));
-        Some(rotation.inverse() * exif_turn(self.entity.orientation).rotation.inverse())
+        Some(self.entity.rotation?.inverse() * exif_turn(self.entity.orientation).rotation.inverse())
     }
 
     /// The pose of the ego, where structure from motion gave one and the time is known.

@@ -156,6 +156,8 @@ fn a_camera_held_upright_looks_the_same_way_served_upright_or_as_stored() {
 #[test]
 fn what_cannot_be_used_is_told_with_place_and_count_and_the_rest_is_read() {
     let mut entities: Vec<Value> = (0..9).map(northwards).collect();
+    entities[0] = with(entities[0].clone(), json!({"computed_rotation": [0, 90, 0]}));
+    entities[8] = with(entities[8].clone(), json!({"computed_rotation": [1e300, 0, 0]}));
     entities[1] = with(entities[1].clone(), json!({"captured_at": 0}));
     entities[2] = with(entities[2].clone(), json!({"captured_at": 1_682_899_202}));
     entities[3] = with(entities[3].clone(), json!({"geometry": null, "computed_geometry": {"coordinates": [500, 0]}}));
@@ -183,6 +185,7 @@ fn what_cannot_be_used_is_told_with_place_and_count_and_the_rest_is_read() {
     told("`captured_at` is no date from 1980 to 2099", 2);
     told("`computed_geometry` is no place on Earth", 1);
     told("`compass_angle` is no number", 1);
+    told("`computed_rotation` is no rotation in radians", 2);
     told("it has no `id`", 1);
     told("no usable `geometry`", 1);
     told("its picture is not there", 1);

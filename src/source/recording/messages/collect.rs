@@ -178,10 +178,7 @@ impl<'a> Collector<'a> {
         };
         let role = *role;
         let taken = decoded.map_err(str::to_string).and_then(|value| match role {
-            Role::Transforms => {
-                transforms(&value, &mut self.frames);
-                Ok(())
-            }
+            Role::Transforms => transforms(&value, &mut self.frames),
             _ => topic.take(role, &value, log_ns, (bytes, place), &self.context),
         });
         if let Err(reason) = taken {
@@ -282,20 +279,32 @@ fn decoder(schema: &Schema, encoding: Encoding) -> Result<Decoder, String> {
     })
 }
 
-fn transforms(value: &Value, frames: &mut Frames) {
+/// Takes the transforms of a message.
+///
+/// # Errors
+///
+/// Names the frame whose transform is none; the others are taken.
+fn transforms(value: &Value, frames: &mut Frames) -> Result<(), String> {
+    let mut wrong: Option<String> = None;
     let mut take = |one: &Value| {
         let (parent, pose) = match one.at("transform") {
             Some(_) => (one.text("header.frame_id"), one.pose("transform.translation", "transform.rotation")),
             None => (one.text("parent_frame_id"), one.pose("translation", "rotation")),
         };
-        if let Some(pose) = pose {
-            frames.insert(parent, one.text("child_frame_id"), pose);
+        let child = one.text("child_frame_id");
+        match pose {
+            Some(pose) => frames.insert(parent, child, pose),
+            None => {
+                let named = || format!("the transform of `{child}` has no unit quaternion or a number that is none");
+                wrong.get_or_insert_with(named);
+            }
         }
     };
     match value.at("transforms") {
-        Some(_) => value.list("transforms").iter().for_each(take),
+        Some(_) => value.list("transforms").iter().for_each(&mut take),
         None => take(value),
     }
+    wrong.map_or(Ok(()), Err)
 }
 
 impl Topic {
@@ -504,4 +513,27 @@ pub(in crate::source::recording) fn placed_or_error(
         Some((_, reason, refused)) => error.with_hint(format!("{}: {reason}", refused.examples[0])),
         None => error.with_hint(hint),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transform_that_is_none_is_named_and_the_others_are_taken() {
+        let one = |child: &str, w: f64| {
+            format!(
+                r#"{{"header": {{"frame_id": "base_link"}}, "child_frame_id": "{child}", "transform": {{
+                    "translation": {{"x": 1, "y": 0, "z": 2}}, "rotation": {{"x": 0, "y": 0, "z": 0, "w": {w}}}}}}}"#
+            )
+        };
+        let message =
+            format!(r#"{{"transforms": [{}, {}, {}]}}"#, one("top", 1.0), one("left", 0.0), one("right", 1.3));
+        let mut frames = Frames::default();
+        let error =
+            transforms(&json::decode(message.as_bytes()).expect("JSON"), &mut frames).expect_err("two are none");
+        assert!(error.contains("`left`"), "{error}");
+        let mounted = |frame: &str| frames.mount("base_link", frame).map(|p| p.translation.z);
+        assert_eq!((mounted("top"), mounted("left"), mounted("right")), (Some(2.0), None, None));
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{UnitQuaternion, Vector3};
 use serde::Deserialize;
 
-use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, Geodetic, Pose};
+use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, Geodetic};
 use crate::error::ErrorKind;
 
 /// One connected part of a scene; the file is a list of them.
@@ -85,12 +84,6 @@ pub(in crate::source::recording) struct CameraModel {
     pub p1: f64,
     #[serde(default)]
     pub p2: f64,
-}
-
-/// The transform of an angle-axis rotation and a translation; `None` where a number is not finite.
-pub(super) fn pose(rotation: [f64; 3], translation: [f64; 3]) -> Option<Pose> {
-    let fine = rotation.iter().chain(&translation).all(|v| v.is_finite());
-    fine.then(|| Pose::new(Vector3::from(translation), UnitQuaternion::from_scaled_axis(Vector3::from(rotation))))
 }
 
 impl Reference {

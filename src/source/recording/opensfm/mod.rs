@@ -309,23 +309,24 @@ impl OpenSfm {
             .collect();
         let cameras: BTreeSet<&str> = part.shots.values().map(|shot| shot.camera.as_str()).collect();
         let mut all = Vec::with_capacity(part.shots.len());
+        let pose = |rotation, translation| Pose::from_rotation_vector(translation, rotation);
         for (name, shot) in &part.shots {
             let on_rig = || {
                 let (instance, id) = instances.get(name.as_str()).filter(|_| rig)?;
                 let rig_camera = part.rig_cameras.get(*id)?;
-                Some((instance, *id, file::pose(rig_camera.rotation, rig_camera.translation)?))
+                Some((instance, *id, pose(rig_camera.rotation, rig_camera.translation)))
             };
             let (ego, camera_se3_rig, channel) = match on_rig() {
-                Some((i, id, camera)) => (file::pose(i.rotation, i.translation), camera, plain(id)),
+                Some((i, id, camera)) => (pose(i.rotation, i.translation), camera, plain(id)),
                 None if cameras.len() == 1 => {
                     let channel = self.options.channel.clone().unwrap_or_else(|| "camera".to_string());
-                    (file::pose(shot.rotation, shot.translation), Pose::identity(), channel)
+                    (pose(shot.rotation, shot.translation), Some(Pose::identity()), channel)
                 }
-                None => (file::pose(shot.rotation, shot.translation), Pose::identity(), plain(&shot.camera)),
+                None => (pose(shot.rotation, shot.translation), Some(Pose::identity()), plain(&shot.camera)),
             };
-            let Some(rig_se3_world) = ego else {
+            let Some((rig_se3_world, camera_se3_rig)) = ego.zip(camera_se3_rig) else {
                 let place = Location::file(&self.reconstruction.absolute);
-                quarantine.refuse(&place, format!("the pose of `{name}` is NaN or infinite"));
+                quarantine.refuse(&place, format!("the pose of `{name}` or of its camera on the rig is none"));
                 continue;
             };
             all.push(Placed {

@@ -103,6 +103,17 @@ fn without_times_the_pictures_keep_their_places_and_lost_ones_are_named() {
     assert!(read(folder.path()).0.expect_err("no place").hint().is_some_and(|hint| hint.contains("reference_lla")));
 }
 
+#[test]
+fn a_rotation_in_degrees_costs_its_pictures_and_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let right = r#""right": {"rotation": [0, 0, 0]"#;
+    scene(folder.path(), &SCENE.replace(right, r#""right": {"rotation": [0, 90, 0]"#));
+    let (recordings, quarantine) = read(folder.path());
+    assert_eq!(recordings.expect("the other camera").iter().map(|r| r.frames.len()).sum::<usize>(), 1);
+    let lines: Vec<_> = quarantine.iter().map(|(file, reason, _)| (file.to_string(), reason.to_string())).collect();
+    assert!(lines.iter().any(|(file, reason)| file.ends_with(NAME) && reason.contains("`r0.png`")), "{lines:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
