@@ -20,6 +20,9 @@ pub enum Leg {
 pub struct Place {
     /// Metres along the line.
     pub s: f64,
+    /// Metres along the line where it passes nearest to where its street meets the one before: in the middle of the turn, of
+    /// which `s` is the end.
+    pub meets_s: f64,
     /// The street; `None` off the road.
     pub street: Option<usize>,
     /// What the road allows, m/s.
@@ -206,10 +209,15 @@ pub fn line(town: &Town, legs: &[Leg], dice: &mut Dice) -> Line {
     let scale = path.length() / raw.length();
     let places: Vec<Place> = marks
         .iter()
-        .map(|&(i, street, limit_mps)| {
+        .zip(legs)
+        .map(|(&(i, street, limit_mps), leg)| {
             let i = i.min(points.len() - 1);
             let s = if i == 0 { 0.0 } else { due(points[i], along[i] * scale) };
-            Place { s, street, limit_mps }
+            let meets_s = match leg {
+                Leg::Street(_, from, _) if i > 0 => due(v2(*from), s).min(s),
+                _ => s,
+            };
+            Place { s, meets_s, street, limit_mps }
         })
         .collect();
     let halts = halts_at.into_iter().map(|(p, on, k, dwell_s)| Halt { s: due(p, places[k].s + on), dwell_s }).collect();
@@ -336,6 +344,9 @@ mod tests {
                 let Some(street) = place.street else { continue };
                 let (_, off_m) = town.network.streets[street].path.nearest(middle);
                 assert!(off_m < town.network.streets[street].half_m() + 1.0, "{k}, leg {i}: {off_m} m off");
+                let (Leg::Street(_, from, _), true) = (&legs[i], i > 0) else { continue };
+                let passed_m = (line.path.at(place.meets_s) - v2(*from)).norm();
+                assert!(place.meets_s <= place.s && passed_m < 16.0, "{k}, leg {i}: {passed_m} m from the junction");
             }
             let streets: Vec<_> = line.places.iter().map(|p| p.street).collect();
             loops += usize::from((0..streets.len()).any(|i| streets.iter().skip(i + 2).any(|s| *s == streets[i])));

@@ -47,7 +47,7 @@ fn matched(town: &Town, motion: &Motion, line: &Line) -> Vec<(f64, i64, f64)> {
     for k in 0..=(motion.duration_s() * 10.0) as usize {
         let t = k as f64 / 10.0;
         let s = motion.way_m(t);
-        let place = line.places.iter().rev().find(|p| p.s <= s + 1e-6).or(line.places.first());
+        let place = line.places.iter().rev().find(|p| p.meets_s <= s + 1e-6).or(line.places.first());
         let Some(street) = place.and_then(|p| p.street) else { continue };
         let along = town.network.streets[street].path.nearest(motion.pose(t).translation.xy()).0;
         let way = ways.iter().find(|w| w.street == street && along <= w.to_s + 1e-6);
