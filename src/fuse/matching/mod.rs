@@ -91,7 +91,7 @@ pub struct MatchedPoint {
     pub lat: f64,
     /// Metres from the fix.
     pub distance_m: f64,
-    /// Probability that the edge is the right one.
+    /// Probability that the way is the right one.
     pub probability: f64,
 }
 

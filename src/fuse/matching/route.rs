@@ -3,6 +3,7 @@
 use crate::coord::nearest_on_segment;
 use crate::record::{GnssFix, RoadGraph};
 
+use super::candidates::Candidate;
 use super::lattice::{Chosen, Lattice, Link};
 use super::steps::{Kind, Steps};
 use super::trace::{Point, Trace};
@@ -10,6 +11,8 @@ use super::{Break, MatchedPoint, Model, PathEdge};
 
 /// Steps less likely than this are not looked into for the probability of edges.
 const NEGLIGIBLE: f64 = 0.01;
+/// States less likely than this add nothing to what is told of a way.
+const NOTHING: f64 = 1e-5;
 /// A step as likely as this has no rivals.
 const CERTAIN: f64 = 0.995;
 /// Shorter than this, metres, an edge at an end of a part was not driven.
@@ -65,8 +68,12 @@ pub(super) fn route(
         let before = state.step.and_then(|kind| Some((kind, chosen[i.checked_sub(1)?].candidate?)));
         route.begins.push(before.is_none());
         let states = &lattice.probability[lattice.states_of(i)];
-        let on_edge = candidates.iter().zip(states).filter(|(c, _)| c.edge == here.edge);
-        let probability = on_edge.map(|(_, p)| p).sum::<f64>().min(1.0);
+        // At a junction of edges of one way, whichever it is on, the way is known.
+        let way_of = |c: &Candidate| graph.way_at(c.edge, c.m).0;
+        let way = way_of(&here);
+        let same = |c: &Candidate, p: f64| c.edge == here.edge || (p > NOTHING && way_of(c) == way);
+        let on_way = candidates.iter().zip(states).filter(|(c, p)| same(c, **p));
+        let probability = on_way.map(|(_, p)| p).sum::<f64>().min(1.0);
         match before {
             None => {
                 part += u32::from(!route.legs.is_empty());

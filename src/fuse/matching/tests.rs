@@ -111,6 +111,17 @@ fn a_drive_is_on_the_streets_it_took() {
 }
 
 #[test]
+fn on_a_way_that_goes_on_over_a_crossing_the_way_is_known() {
+    let (graph, all) = matched(&town(0, false), &drive(&[(20.0, 100.0), (480.0, 100.0)]));
+    let edges: std::collections::BTreeSet<_> = all.points.iter().map(|p| p.edge).collect();
+    assert!(edges.len() > 3, "it drives over crossings: {edges:?}");
+    for point in &all.points {
+        assert_eq!(point.way.map(|w| graph.ways()[w as usize].id), Some(11));
+        assert!(point.probability > 0.97, "{point:?}");
+    }
+}
+
+#[test]
 fn back_is_the_same_streets_backward() {
     let fixes = drive(&ROUND);
     let (graph, forth) = matched(&town(0, false), &fixes);

@@ -156,12 +156,11 @@ fn a_camera_held_upright_looks_the_same_way_served_upright_or_as_stored() {
 #[test]
 fn what_cannot_be_used_is_told_with_place_and_count_and_the_rest_is_read() {
     let mut entities: Vec<Value> = (0..9).map(northwards).collect();
-    entities[0] = with(entities[0].clone(), json!({"computed_rotation": [0, 90, 0]}));
     entities[8] = with(entities[8].clone(), json!({"computed_rotation": [1e300, 0, 0]}));
     entities[1] = with(entities[1].clone(), json!({"captured_at": 0}));
     entities[2] = with(entities[2].clone(), json!({"captured_at": 1_682_899_202}));
     entities[3] = with(entities[3].clone(), json!({"geometry": null, "computed_geometry": {"coordinates": [500, 0]}}));
-    entities[4] = with(entities[4].clone(), json!({"compass_angle": "north"}));
+    entities[4] = with(entities[4].clone(), json!({"compass_angle": "north", "computed_rotation": [0, 90, 0]}));
     entities[5] = with(entities[5].clone(), json!({"id": null}));
     entities[6] = with(entities[6].clone(), json!({"captured_at": null}));
     let folder = tempfile::tempdir().expect("a folder");
