@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::record::RoadGraph;
 
 use super::candidates::{Candidate, Finder, PLACES};
+use super::heights::Hint;
 use super::search::Searches;
 use super::steps::{Kind, Start, Steps};
 use super::trace::{Kept, Point};
@@ -118,8 +119,16 @@ impl Lattice {
         candidates.start + column..candidates.end + column + 1
     }
 
-    /// Adds the column of a point; `gap` where the points before say nothing about it.
-    pub(super) fn push(&mut self, graph: &RoadGraph, model: &Model, points: &[Point], kept: Kept, gap: bool) {
+    /// Adds the column of a point; `gap` where the points before say nothing about it, `hint` of its storey.
+    pub(super) fn push(
+        &mut self,
+        graph: &RoadGraph,
+        model: &Model,
+        points: &[Point],
+        kept: Kept,
+        gap: bool,
+        hint: Option<Hint>,
+    ) {
         let (first_candidate, first_link) = (self.candidates.len(), self.links.len());
         let point = &points[kept.point];
         self.finder.find(graph, model.mode, point, model.sigma_m, &mut self.candidates);
@@ -128,7 +137,10 @@ impl Lattice {
         let since = self.columns.last().map_or(f64::MAX, |c| point.t_s - points[c.point].t_s);
         let own = (since / ALIKE_S).clamp(LEAST_NEWS, 1.0);
         let weight = own + (kept.stay_s / STAY_S).min(1.0);
-        self.candidates[first_candidate..].iter_mut().for_each(|c| c.log *= weight);
+        for candidate in &mut self.candidates[first_candidate..] {
+            candidate.log *= weight;
+            candidate.log += hint.map_or(0.0, |h| h.log(graph.storey(candidate.edge, candidate.m)));
+        }
         let column = Column {
             point: kept.point,
             off: model.off() * weight,

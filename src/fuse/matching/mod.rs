@@ -6,6 +6,7 @@
 //! One setting for every interval and noise: what differs between traces is measured on the trace.
 
 mod candidates;
+mod heights;
 mod lattice;
 mod posterior;
 mod route;
@@ -172,7 +173,7 @@ impl<'a> Matcher<'a> {
         let usual = if told.is_empty() { USUAL_SIGMA_M } else { trace::median(&mut told.clone()) };
         let usual = usual.clamp(LEAST_SIGMA_M, MOST_SIGMA_M);
         let mut model = Model { mode: self.mode, sigma_m: usual };
-        let mut chosen = self.solve(&trace, &model, &gaps);
+        let mut chosen = self.solve(&trace, &model, &gaps, &[]);
         let mut residuals = self.lattice.residuals(&chosen);
         if !residuals.is_empty() {
             let n = residuals.len() as f64;
@@ -182,8 +183,11 @@ impl<'a> Matcher<'a> {
             let sigma_m = mixed.clamp(LEAST_SIGMA_M, MOST_SIGMA_M);
             if sigma_m > model.sigma_m * REMATCH || sigma_m * REMATCH < model.sigma_m {
                 model.sigma_m = sigma_m;
-                chosen = self.solve(&trace, &model, &gaps);
+                chosen = self.solve(&trace, &model, &gaps, &[]);
             }
+        }
+        if let Some(hints) = heights::hints(self.graph, &self.lattice, &trace, fixes) {
+            chosen = self.solve(&trace, &model, &gaps, &hints);
         }
         self.lattice.weigh();
         let route = route::route(self.graph, &model, &mut self.lattice, &trace.points, &chosen);
@@ -195,7 +199,14 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn solve(&mut self, trace: &Trace, model: &Model, gaps: &[(usize, String)]) -> Vec<lattice::Chosen> {
+    /// The most likely sequence; `hints` by point, or none at all.
+    fn solve(
+        &mut self,
+        trace: &Trace,
+        model: &Model,
+        gaps: &[(usize, String)],
+        hints: &[Option<heights::Hint>],
+    ) -> Vec<lattice::Chosen> {
         self.lattice.clear();
         let apart_m = 2.0 * model.sigma_m.max(SMOOTHED * trace.noise_m);
         let mut kept = trace::thin(&trace.points, apart_m);
@@ -205,7 +216,8 @@ impl<'a> Matcher<'a> {
         kept.dedup_by_key(|k| k.point);
         for kept in kept {
             let gap = gaps.binary_search_by_key(&kept.point, |g| g.0).is_ok();
-            self.lattice.push(self.graph, model, &trace.points, kept, gap);
+            let hint = hints.get(kept.point).copied().flatten();
+            self.lattice.push(self.graph, model, &trace.points, kept, gap, hint);
         }
         self.lattice.best()
     }

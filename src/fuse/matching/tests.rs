@@ -121,6 +121,100 @@ fn on_a_way_that_goes_on_over_a_crossing_the_way_is_known() {
     }
 }
 
+/// A street of 6 km with side streets; above its middle third, exactly, an expressway with a ramp at each end.
+fn stacked() -> RoadGraphBuilder {
+    let mut builder = RoadGraphBuilder::default();
+    let both = [Modes::ALL; 2];
+    let street: Vec<i64> = (0..=12).collect();
+    builder.lines.push(line(1, street.clone(), street.iter().map(|k| (*k as f64 * 500.0, 0.0)).collect(), both));
+    for k in 0..=12 {
+        builder.lines.push(line(
+            100 + k,
+            vec![k, 50 + k],
+            vec![(k as f64 * 500.0, 0.0), (k as f64 * 500.0, 200.0)],
+            both,
+        ));
+    }
+    let up = |id, nodes: Vec<i64>, points| RoadLine { level: 1, bridge: true, ..line(id, nodes, points, both) };
+    builder.lines.push(up(2, vec![4, 30, 31], vec![(2000.0, 0.0), (2150.0, -7.0), (2300.0, 0.0)]));
+    builder.lines.push(up(3, vec![31, 32], vec![(2300.0, 0.0), (3700.0, 0.0)]));
+    builder.lines.push(up(4, vec![32, 33, 8], vec![(3700.0, 0.0), (3850.0, -7.0), (4000.0, 0.0)]));
+    builder
+}
+
+/// A drive along it at 15 m/s with errors of 4 m, heights off by `noise_m`; `climbs_m` above the street in the middle third.
+fn along_the_stack(climbs_m: f64, noise_m: f64, backward: bool) -> Vec<GnssFix> {
+    let mut state = 12_345_u64;
+    let mut normal = || {
+        let mut sum = -6.0;
+        for _ in 0..12 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            sum += (state >> 11) as f64 / (1_u64 << 53) as f64;
+        }
+        sum
+    };
+    let at = |k: i32| {
+        let s = 200.0 + 15.0 * f64::from(k);
+        if backward { 6000.0 - s } else { s }
+    };
+    let fix_at = |k: i32| {
+        let x = at(k);
+        let ramp = |from: f64| ((x - from) / 250.0).clamp(0.0, 1.0);
+        let up = ramp(2000.0) - ramp(3750.0);
+        // The ground rises by 1 %.
+        let height = 40.0 + 0.01 * x + climbs_m * up + noise_m * normal();
+        let (lon, lat) = degrees(x + 4.0 * normal(), 4.0 * normal());
+        GnssFix { place: Geodetic::new(lon, lat, height), ..fix(f64::from(k), (lon, lat)) }
+    };
+    (0..370).map(fix_at).collect()
+}
+
+/// Metres of its path on the street and on the expressway and its ramps.
+fn storeys(fixes: &[GnssFix]) -> [f64; 2] {
+    let (graph, all) = matched(&stacked(), fixes);
+    assert!(all.breaks.is_empty(), "{:?}", all.breaks);
+    let mut metres = [0.0; 2];
+    for piece in &all.path {
+        metres[usize::from(graph.ways()[piece.way as usize].id != 1)] += piece.edge_m[1] - piece.edge_m[0];
+    }
+    metres
+}
+
+#[test]
+fn heights_tell_an_expressway_from_the_street_under_it() {
+    for backward in [false, true] {
+        for noise_m in [0.5, 2.0] {
+            let [_, above] = storeys(&along_the_stack(9.0, noise_m, backward));
+            assert!(above > 1900.0, "up, {noise_m} m, {backward}: {above}");
+            let [street, above] = storeys(&along_the_stack(0.0, noise_m, backward));
+            assert!(above < 1.0 && street > 5400.0, "down, {noise_m} m, {backward}: {above}");
+        }
+    }
+}
+
+#[test]
+fn poor_heights_change_nothing() {
+    for backward in [false, true] {
+        let (_, without) = matched(&stacked(), &flat(along_the_stack(0.0, 0.0, backward)));
+        for climbs_m in [0.0, 9.0] {
+            let (_, with) = matched(&stacked(), &along_the_stack(climbs_m, 40.0, backward));
+            let ways = |all: &Matched| -> Vec<_> { all.path.iter().map(|p| (p.way, p.nodes)).collect() };
+            assert_eq!(ways(&with), ways(&without));
+            // A receiver that says how poor it is.
+            let mut told = along_the_stack(climbs_m, 2.0, backward);
+            told.iter_mut().for_each(|f| f.sigma_z_m = Some(60.0));
+            let (_, told) = matched(&stacked(), &told);
+            assert_eq!(ways(&told), ways(&without));
+        }
+    }
+}
+
+/// Without heights.
+fn flat(mut fixes: Vec<GnssFix>) -> Vec<GnssFix> {
+    fixes.iter_mut().for_each(|f| f.place.height_m = 0.0);
+    fixes
+}
+
 #[test]
 fn back_is_the_same_streets_backward() {
     let fixes = drive(&ROUND);

@@ -222,6 +222,18 @@ impl RoadGraph {
         self.roads[road as usize].off_ground == 1
     }
 
+    /// The storey of an edge `m` metres along: its level, else 1 on a bridge and −1 in a tunnel.
+    pub fn storey(&self, edge: u32, m: f64) -> i8 {
+        if !self.leaves_ground(edge / 2) {
+            return 0;
+        }
+        match self.ways.get(self.way_at(edge, m).0 as usize) {
+            Some(RoadWay { level: 0, bridge, tunnel, .. }) => i8::from(*bridge) - i8::from(*tunnel),
+            Some(RoadWay { level, .. }) => *level,
+            None => 0,
+        }
+    }
+
     /// Length of an edge, metres.
     #[inline]
     pub fn length_m(&self, edge: u32) -> f64 {
