@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nalgebra::Vector3;
 use serde_json::json;
 
 use super::*;
