@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use crate::coord::Pose;
-use crate::error::Result;
+use crate::error::{Location, Quarantine, Result};
 use crate::fuse::{ClockChoice, Contour, CornerPairs, Eye, FuseConfig, Glimpse, Track, TurnSeen, Turning};
 use crate::record::{FrameRecord, Modality, Recording, comes_compensated, exif_turn};
 use crate::source::recording::lidar::read_points;
@@ -25,7 +25,8 @@ const ROUNDS: usize = 3;
 /// Finds the clocks of cameras and LiDARs by how they turned, and writes them into the track.
 ///
 /// At most 320 pairs of pictures or sweeps a sensor are read, those where the ego turns most unevenly, and none where it
-/// does not turn: 5 to 20 ms of one core each. What cannot be read is passed over here; it is told when frames are stored.
+/// does not turn: 5 to 20 ms of one core each. What cannot be read is passed over here; it is told when frames are stored. A
+/// clock that was set on the way is not known, and `quarantine` says so at `place`.
 ///
 /// # Errors
 ///
@@ -36,6 +37,7 @@ pub fn media_clocks(
     config: &FuseConfig,
     track: &mut Track,
     stop: &AtomicBool,
+    (place, quarantine): (&Location, &mut Quarantine),
 ) -> Result<()> {
     if config.clock != ClockChoice::Estimate {
         return Ok(());
@@ -45,12 +47,18 @@ pub fn media_clocks(
         for sensor in track.clock.iter().filter(|c| c.method.is_none()).map(|c| c.sensor.as_str()) {
             let frames = |modality: Modality| looks(recording, sensor, modality);
             let seeing = Seeing { source, recording, turning: &turning, stop };
-            let camera = seeing.pictures(&frames(Modality::Camera))?.map(|clock| (clock, "image_motion"));
-            let clock = match camera {
-                None => seeing.sweeps(&frames(Modality::Lidar))?.map(|clock| (clock, "sweep_motion")),
-                camera => camera,
+            let (told, method) = match seeing.pictures(&frames(Modality::Camera))? {
+                Told::Nothing => (seeing.sweeps(&frames(Modality::Lidar))?, "sweep_motion"),
+                told => (told, "image_motion"),
             };
-            found.extend(clock.map(|(clock, method)| (sensor.to_string(), clock, method)));
+            match told {
+                Told::Clock(offset_s, sigma_s) => found.push((sensor.to_string(), (offset_s, sigma_s), method)),
+                Told::Set(by_s) => quarantine.refuse(
+                    place,
+                    format!("the clock of `{sensor}` was set by {by_s:+.2} s on the way: no offset is applied to it"),
+                ),
+                Told::Nothing => {}
+            }
         }
     }
     for (sensor, clock, method) in found {
@@ -68,6 +76,15 @@ fn looks<'a>(recording: &'a Recording, channel: &str, modality: Modality) -> Vec
     frames
 }
 
+/// What the turns of a sensor tell of its clock.
+enum Told {
+    /// What has to be added to its times, and one sigma of it, seconds.
+    Clock(f64, f64),
+    /// It was set by so many seconds.
+    Set(f64),
+    Nothing,
+}
+
 /// Reads what a sensor saw.
 struct Seeing<'a> {
     source: &'a dyn RecordingSource,
@@ -78,8 +95,8 @@ struct Seeing<'a> {
 
 impl Seeing<'_> {
     /// The clock of a camera.
-    fn pictures(&self, frames: &[(i64, &FrameRecord)]) -> Result<Option<(f64, f64)>> {
-        let Some(eye) = frames.first().and_then(|(_, frame)| self.eye(frame)) else { return Ok(None) };
+    fn pictures(&self, frames: &[(i64, &FrameRecord)]) -> Result<Told> {
+        let Some(eye) = frames.first().and_then(|(_, frame)| self.eye(frame)) else { return Ok(Told::Nothing) };
         let times: Vec<i64> = frames.iter().map(|f| f.0).collect();
         let pairs = self.turning.pairs(&times);
         // Two pictures and where their corners went: of the pictures themselves few are in memory at a time.
@@ -107,17 +124,24 @@ impl Seeing<'_> {
     }
 
     /// The clock by turns that are seen the better the better the clock is known: in rounds.
-    fn settle(&self, turned: impl Fn(i64) -> Vec<Option<TurnSeen>>) -> Result<Option<(f64, f64)>> {
+    fn settle(&self, turned: impl Fn(i64) -> Vec<Option<TurnSeen>>) -> Result<Told> {
         let mut clock: Option<(f64, f64)> = None;
+        let mut seen = Vec::new();
         for _ in 0..ROUNDS {
             check_stop(self.stop)?;
             let offset_ns = clock.map_or(0, |(s, _)| libm::round(s * 1e9) as i64);
-            clock = self.turning.clock(&turned(offset_ns).into_iter().flatten().collect::<Vec<_>>());
+            seen = turned(offset_ns).into_iter().flatten().collect();
+            clock = self.turning.clock(&seen);
             if clock.is_none() {
                 break;
             }
         }
-        Ok(clock)
+        // Turns of one side of a step count as wrong for the other, so the whole may well seem to have one offset.
+        Ok(match (self.turning.set_by(&seen), clock) {
+            (Some(by_s), _) => Told::Set(by_s),
+            (None, Some((offset_s, sigma_s))) => Told::Clock(offset_s, sigma_s),
+            (None, None) => Told::Nothing,
+        })
     }
 
     /// How the camera of a frame looks; `None` where nobody says it.
@@ -135,7 +159,7 @@ impl Seeing<'_> {
     }
 
     /// The clock of a LiDAR.
-    fn sweeps(&self, frames: &[(i64, &FrameRecord)]) -> Result<Option<(f64, f64)>> {
+    fn sweeps(&self, frames: &[(i64, &FrameRecord)]) -> Result<Told> {
         let times: Vec<i64> = frames.iter().map(|f| f.0).collect();
         let pairs = self.turning.pairs(&times);
         let needed: BTreeSet<usize> = pairs.iter().flat_map(|p| [p.0, p.1]).collect();

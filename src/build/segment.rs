@@ -152,7 +152,7 @@ fn settle(
             return Ok(None);
         }
     };
-    media_clocks(source, recording, &config.fuse, &mut track, shared.stop)?;
+    media_clocks(source, recording, &config.fuse, &mut track, shared.stop, (&place, quarantine))?;
     if let Some(roads) = shared.roads {
         let mode = config.recording[planned.entry].mode;
         let matched = match_track(&mut track, roads, mode);

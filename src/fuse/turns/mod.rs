@@ -38,6 +38,10 @@ const LOWEST_CORRELATION: f64 = 0.85;
 const GAIN: (f64, f64) = (0.7, 1.4);
 /// A way shorter than this, metres, has no direction.
 const NO_WAY_M: f64 = 0.3;
+/// A clock was set where early and late turns tell offsets that differ by more than this, seconds, …
+const SET_S: f64 = 0.05;
+/// … and by so many sigmas.
+const SET_SIGMAS: f64 = 6.0;
 /// No sensor is believed to better than this, seconds: exposures, and what interpolation leaves.
 const FLOOR_S: f64 = 3e-4;
 
@@ -174,6 +178,23 @@ impl<'a> Turning<'a> {
         let own = libm::hypot(sigma_s, FLOOR_S);
         // What was looked at is the reference there: its offset is the other way round.
         Some((-offset_s, libm::hypot(own, gyro)))
+    }
+}
+
+impl Turning<'_> {
+    /// By how much a sensor's clock was set on the way, seconds: how much more has to be added to its times late than early.
+    ///
+    /// Early and late are the two halves of the turns, or their outer thirds, each with an offset of its own. `None` where one
+    /// offset will do, or where a part does not tell its own.
+    pub fn set_by(&self, seen: &[TurnSeen]) -> Option<f64> {
+        let mut seen = seen.to_vec();
+        seen.sort_by_key(|s| (s.from_ns, s.to_ns));
+        [2, 3].into_iter().find_map(|parts| {
+            let length = seen.len() / parts;
+            let (early, late) = (self.clock(&seen[..length])?, self.clock(&seen[seen.len() - length..])?);
+            let by_s = late.0 - early.0;
+            (by_s.abs() > SET_S.max(SET_SIGMAS * libm::hypot(early.1, late.1))).then_some(by_s)
+        })
     }
 }
 

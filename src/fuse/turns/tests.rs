@@ -182,6 +182,24 @@ fn the_clock_of_what_turns_with_the_ego_is_found_within_its_sigma() {
 }
 
 #[test]
+fn a_clock_that_is_set_on_the_way_is_told_from_one_that_is_only_off() {
+    let track = track(bends);
+    let turning = Turning::of(&track).expect("it has a clock");
+    let seen = turns(&turning, 1.0);
+    assert_eq!((turning.set_by(&seen), turning.set_by(&turns(&turning, 0.9)), turning.set_by(&[])), (None, None, None));
+    for by_s in [0.4, -0.15] {
+        for from in [seen.len() / 2, 2 * seen.len() / 5] {
+            let mut set = seen.clone();
+            // What has to be added grows: its times say less.
+            let ns = libm::round(by_s * 1e9) as i64;
+            set[from..].iter_mut().for_each(|s| (s.from_ns, s.to_ns) = (s.from_ns - ns, s.to_ns - ns));
+            let told = turning.set_by(&set).expect("it was set");
+            assert!((told - by_s).abs() < 0.05, "{by_s} from {from}: {told}");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_turn_or_turns_otherwise_has_no_clock() {
     let straight = track(|_| 0.3);
     let times: Vec<i64> = (0..240).map(|k| k * 250_000_000).collect();
