@@ -108,21 +108,25 @@ mod tests {
             let camera = camera(model, k);
             let (pose, size) = ahead();
             let mask = box_mask(&camera, &[(pose, size)]).expect("seen");
-            let mut drawn = vec![0u8; mask.len()];
+            let (mut drawn, mut middle) = (vec![0u8; mask.len()], vec![0u8; mask.len()]);
             let grown = size.map(|side| side + 2.0 * MARGIN_M);
             for i in 0..400_000u32 {
                 let share = |n: u32, step: u32| f64::from((i / step) % n) / f64::from(n - 1) - 0.5;
                 let at = Vector3::new(share(80, 1) * grown[0], share(80, 80) * grown[1], share(62, 6400) * grown[2]);
                 let (u, v) = camera.project(pose.apply(at)).expect("ahead");
                 if camera.contains((u, v)) {
-                    drawn[v.round() as usize * 160 + u.round() as usize] = 255;
+                    let pixel = v.round() as usize * 160 + u.round() as usize;
+                    drawn[pixel] = 255;
+                    // At the rim a pixel may hold a part of the box and its middle none.
+                    middle[pixel] |= if (u - u.round()).abs().max((v - v.round()).abs()) < 0.1 { 255 } else { 0 };
                 }
             }
-            let differ = mask.iter().zip(&drawn).filter(|(a, b)| a != b).count();
+            let more = mask.iter().zip(&drawn).filter(|(a, b)| **a == 255 && **b == 0).count();
             let count = mask.iter().filter(|v| **v == 255).count();
             // Points do not reach every pixel at its rim.
-            assert!(count > 100 && differ * 20 < count, "{model:?}: {differ} of {count}");
-            assert!(mask.iter().zip(&drawn).filter(|(a, b)| **a == 0 && **b == 255).count() * 30 < count);
+            assert!(count > 50 && more * 20 < count, "{model:?}: {more} of {count}");
+            let missed = mask.iter().zip(&middle).filter(|(a, b)| **a == 0 && **b == 255).count();
+            assert!(missed * 30 < count, "{model:?}: {missed} of {count}");
         }
     }
 
