@@ -3,7 +3,7 @@
 //! Source: <https://colmap.github.io/format.html>: `images.txt` has the world-to-camera rotation (w x y z) and
 //! translation, camera axes as OpenCV's; the centre of the top-left pixel is (0.5, 0.5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::scene::{self, Scene};
@@ -22,8 +22,10 @@ impl Sink for Colmap {
         scene::frames(job, shot)
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<Card> {
-        for scene in scene::scenes(job, made, |_| true)? {
+    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<(u64, Card)> {
+        let mut shown = BTreeSet::new();
+        for scene in scene::scenes(job, &made, |_| true)? {
+            shown.extend(scene.frame_ids());
             scene.write_pictures(job)?;
             scene.write_place(job)?;
             let points = points::points(job, &scene)?;
@@ -32,7 +34,7 @@ impl Sink for Colmap {
             job.write(&format!("{sparse}/images.txt"), images(&scene).as_bytes())?;
             job.write(&format!("{sparse}/points3D.txt"), points3d(&points).as_bytes())?;
         }
-        Ok(Card::new(
+        let card = Card::new(
             "COLMAP text models with known poses: one a recording, for `point_triangulator` and 3D Gaussians.",
         )
         .file("RECORDING/images/CAMERA/*.jpg", "pictures, lenses left as they are; panoramas as four pinholes")
@@ -43,7 +45,8 @@ impl Sink for Colmap {
         .convention("camera axes", "OpenCV: x right, y down, z forward")
         .convention("pose", "world to camera: quaternion w x y z, then translation; p_camera = R p_world + t")
         .convention("pixels", "the centre of the top-left pixel is (0.5, 0.5)")
-        .convention("intrinsics", "pixels, of the pictures as they lie here"))
+        .convention("intrinsics", "pixels, of the pictures as they lie here");
+        Ok((scene::count_with(&made, &shown), card))
     }
 }
 

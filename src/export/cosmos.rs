@@ -101,7 +101,7 @@ impl Sink for Cosmos {
         Ok(Made { split, line, steps })
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<Made>) -> Result<Card> {
+    fn finish(&self, job: &Job<'_>, made: Vec<Made>) -> Result<(u64, Card)> {
         let mut lines: BTreeMap<&str, String> = BTreeMap::new();
         for clip in &made {
             let text = lines.entry(clip.split.name()).or_default();
@@ -121,23 +121,34 @@ impl Sink for Cosmos {
                 None => job.note("no action statistics: no clip is in the training split"),
             }
         }
-        Ok(Card::new("Videos, structured captions and actions for fine-tuning NVIDIA Cosmos 3 with cosmos-framework.")
-            .file("SPLIT/video_dataset_file.jsonl", "a line a clip; paths relative to the file")
-            .file("SPLIT/videos/*.mp4", "H.264, BT.601 limited range")
-            .file("SPLIT/actions/*.{av,camera_pose}.json", "T − 1 rows of 9 numbers")
-            .file("SPLIT/specs/*.json", "inference arguments of forward_dynamics, inverse_dynamics and wam")
-            .file("statistics.{av,camera_pose}.json", "mean, std, min, max, q01, q99 of the actions of the train split")
-            .convention("camera axes", "OpenCV: x right, y down, z forward")
-            .convention(
-                "actions",
-                "translation, then the first and second column of the rotation of T_i⁻¹ T_(i+1), T camera to world",
-            )
-            .convention("actions' translations", "metres × 1.35 for domain av, as in NVIDIA's example; metres for camera_pose")
-            .convention("captions", "caption_json is what map and trajectory tell; subjects are empty, since neither tells them")
-            .reader("drops videos longer than 61 s and windows of fewer than max(61, num_video_frames) frames: left out here")
-            .reader("cuts videos to 4 n + 1 frames from their start, and crops to its bucket of aspects around the middle")
-            .reader("cuts captions to 1,024 tokens; these have fewer than 300 words")
-            .fact("translation_scale", json!(DOMAINS.into_iter().collect::<BTreeMap<_, _>>())))
+        let card = Card::new(
+            "Videos, structured captions and actions for fine-tuning NVIDIA Cosmos 3 with cosmos-framework.",
+        )
+        .file("SPLIT/video_dataset_file.jsonl", "a line a clip; paths relative to the file")
+        .file("SPLIT/videos/*.mp4", "H.264, BT.601 limited range")
+        .file("SPLIT/actions/*.{av,camera_pose}.json", "T − 1 rows of 9 numbers")
+        .file("SPLIT/specs/*.json", "inference arguments of forward_dynamics, inverse_dynamics and wam")
+        .file("statistics.{av,camera_pose}.json", "mean, std, min, max, q01, q99 of the actions of the train split")
+        .convention("camera axes", "OpenCV: x right, y down, z forward")
+        .convention(
+            "actions",
+            "translation, then the first and second column of the rotation of T_i⁻¹ T_(i+1), T camera to world",
+        )
+        .convention(
+            "actions' translations",
+            "metres × 1.35 for domain av, as in NVIDIA's example; metres for camera_pose",
+        )
+        .convention(
+            "captions",
+            "caption_json is what map and trajectory tell; subjects are empty, since neither tells them",
+        )
+        .reader(
+            "drops videos longer than 61 s and windows of fewer than max(61, num_video_frames) frames: left out here",
+        )
+        .reader("cuts videos to 4 n + 1 frames from their start, and crops to its bucket of aspects around the middle")
+        .reader("cuts captions to 1,024 tokens; these have fewer than 300 words")
+        .fact("translation_scale", json!(DOMAINS.into_iter().collect::<BTreeMap<_, _>>()));
+        Ok((made.len() as u64, card))
     }
 }
 

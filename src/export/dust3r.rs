@@ -2,7 +2,7 @@
 //!
 //! Source: naver/dust3r, `dust3r/datasets/waymo.py`, `base_stereo_view_dataset.py`, `dust3r/utils/image.py`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exr::prelude::{Compression, Encoding, Image, Layer, LayerAttributes, SpecificChannels, Text, WritableImage};
 use ndarray::Array2;
@@ -44,9 +44,10 @@ impl Sink for Dust3r {
         scene::frames(job, shot)
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<Card> {
+    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<(u64, Card)> {
         let (mut scenes, mut frames, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
-        for scene in scene::scenes(job, made, |_| false)? {
+        let mut paired = BTreeSet::new();
+        for scene in scene::scenes(job, &made, |_| false)? {
             let seen = each(&scene.stills, |s| write(job, &scene, s));
             let seen: Vec<Seen> = seen.into_iter().collect::<Result<_>>()?;
             let without = seen.iter().filter(|s| s.surface.is_none()).count();
@@ -62,29 +63,34 @@ impl Sink for Dust3r {
                 *at = frames.len();
                 frames.push(s.name.clone());
             }
+            paired.extend(found.iter().flatten().map(|i| scene.stills[*i].still.frame.frame_id.clone()));
             pairs.extend(found.into_iter().flat_map(|[i, j]| [scenes.len(), index[i], index[j]].map(|n| n as i64)));
             scenes.push(scene.folder());
         }
+        let clips = scene::count_with(&made, &paired);
+        job.leave_out("samples and cameras none of whose pictures is in a pair", made.len() as u64 - clips);
         let index = to_npz(&[
             ("scenes", Array::text(scenes.iter().map(String::as_str))),
             ("frames", Array::text(frames.iter().map(String::as_str))),
             ("pairs", Array::i64(&[pairs.len() / 3, 3], pairs)),
         ]);
         job.write("waymo_pairs.npz", &index)?;
-        Ok(Card::new("Pairs of pictures with depth for DUSt3R and MASt3R: `Waymo(ROOT=this folder)` reads them.")
-            .file("waymo_pairs.npz", "scenes (S,), frames (F,), pairs (N, 3): scene, first and second frame")
-            .file("SCENE/FRAME.jpg", "pictures: pinholes; lenses undistorted, panoramas as four")
-            .file("SCENE/FRAME.exr", "float32 metres along z; 0 where it is unknown or not to be learned from")
-            .file("SCENE/FRAME.npz", "intrinsics (3, 3), cam2world (4, 4), float32")
-            .convention("camera axes", "OpenCV: x right, y down, z forward")
-            .convention("cam2world", "camera to world, metres; the world is the recording's ENU")
-            .convention("pixels", "the centre of the top-left pixel is (0, 0)")
-            .convention(
-                "pairs",
-                "within 20 m, where 20 to 95 % of the second picture are seen by the first; six a picture at most",
-            )
-            .reader("fails on NaN in poses and depth: neither is written")
-            .reader("cuts pictures around the principal point, then resizes"))
+        let card =
+            Card::new("Pairs of pictures with depth for DUSt3R and MASt3R: `Waymo(ROOT=this folder)` reads them.")
+                .file("waymo_pairs.npz", "scenes (S,), frames (F,), pairs (N, 3): scene, first and second frame")
+                .file("SCENE/FRAME.jpg", "pictures: pinholes; lenses undistorted, panoramas as four")
+                .file("SCENE/FRAME.exr", "float32 metres along z; 0 where it is unknown or not to be learned from")
+                .file("SCENE/FRAME.npz", "intrinsics (3, 3), cam2world (4, 4), float32")
+                .convention("camera axes", "OpenCV: x right, y down, z forward")
+                .convention("cam2world", "camera to world, metres; the world is the recording's ENU")
+                .convention("pixels", "the centre of the top-left pixel is (0, 0)")
+                .convention(
+                    "pairs",
+                    "within 20 m, where 20 to 95 % of the second picture are seen by the first; six a picture at most",
+                )
+                .reader("fails on NaN in poses and depth: neither is written")
+                .reader("cuts pictures around the principal point, then resizes");
+        Ok((clips, card))
     }
 }
 

@@ -54,7 +54,7 @@ impl Sink for Interp {
         Ok(())
     }
 
-    fn finish(&self, _: &Job<'_>, _: Vec<()>) -> Result<Card> {
+    fn finish(&self, _: &Job<'_>, made: Vec<()>) -> Result<(u64, Card)> {
         let card = Card::new(
             "Dense drives with the keyframes that street view would have of them: to learn what lies between.",
         )
@@ -66,7 +66,8 @@ impl Sink for Interp {
         .convention("keyframes", "the first frame, then whenever the ego has gone 10 m since the last")
         .convention("camera axes", "OpenCV: x right, y down, z forward; c2w is camera to the recording's ENU")
         .convention("pixels", "the centre of the top-left pixel is (0, 0)");
-        Ok(action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds)))
+        let card = action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds));
+        Ok((made.len() as u64, card))
     }
 }
 

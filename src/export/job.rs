@@ -76,6 +76,8 @@ pub struct Job<'a> {
 struct Told {
     left_out: BTreeMap<String, u64>,
     notes: BTreeMap<String, u64>,
+    /// How many views the pictures of a camera and recording have, and what was done to them.
+    views: BTreeMap<(String, String), (u64, BTreeSet<String>)>,
     licenses: BTreeSet<String>,
     attributions: BTreeSet<String>,
     /// Files that several shots share and that one has written.
@@ -154,9 +156,7 @@ impl<'a> Job<'a> {
                 let first = !views.contains_key(&key);
                 let view = Arc::clone(views.entry(key).or_insert(view));
                 if first {
-                    for told in view.told() {
-                        self.note(format!("pictures of `{}` of `{}`: {told}", frame.channel, frame.recording_id));
-                    }
+                    self.tell_change(&frame, &view);
                 }
                 view
             }
@@ -247,6 +247,18 @@ impl<'a> Job<'a> {
         *self.told().notes.entry(what.into()).or_default() += 1;
     }
 
+    /// Says that pictures of a camera are changed for a view of them. All views of a camera make one note: panoramas that
+    /// are cut at many angles would fill the card otherwise.
+    fn tell_change(&self, frame: &FrameRow, view: &View) {
+        if !view.is_whole() {
+            let key = (frame.channel.clone(), frame.recording_id.clone());
+            let mut told = self.told();
+            let (count, changes) = told.views.entry(key).or_default();
+            *count += 1;
+            changes.insert(view.told().join(", then "));
+        }
+    }
+
     /// What is owed for a sample.
     pub(super) fn owe(&self, sample: &SampleRow) {
         let mut told = self.told();
@@ -275,7 +287,8 @@ impl<'a> Job<'a> {
 
     /// Writes the card and counts the files.
     pub(super) fn finish(self, options: &ExportOptions, clips: u64, card: &Card) -> Result<Exported> {
-        let told = std::mem::take(&mut *self.told());
+        let mut told = std::mem::take(&mut *self.told());
+        told.notes.extend(changes(std::mem::take(&mut told.views)));
         let samples = options.rows.len() as u64;
         let name = &self.dataset.manifest().name;
         let summary = Summary {
@@ -300,6 +313,14 @@ impl<'a> Job<'a> {
         let Told { left_out, notes, .. } = told;
         Ok(Exported { target: options.target, out, samples, clips, files, bytes, left_out, notes })
     }
+}
+
+/// A note for each camera and recording on what was done to its pictures, with the number of its views.
+fn changes(views: BTreeMap<(String, String), (u64, BTreeSet<String>)>) -> impl Iterator<Item = (String, u64)> {
+    views.into_iter().map(|((channel, recording), (count, changes))| {
+        let changes: Vec<String> = changes.into_iter().collect();
+        (format!("pictures of `{channel}` of `{recording}`: {}", changes.join("; or ")), count)
+    })
 }
 
 /// A value as JSON for people and machines, with a line end.
@@ -354,5 +375,26 @@ pub(super) fn check_cameras(dataset: &Dataset, cameras: &[String]) -> Result<()>
             let error = ErrorKind::Unknown { what: "camera", name: camera.clone() }.in_file(dataset.dir());
             Err(error.with_hint(format!("cameras: {}", names.join(", "))))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_views_of_a_camera_make_one_note() {
+        let key = |recording: &str| ("pano".to_string(), recording.to_string());
+        let done = |what: &[&str]| what.iter().map(|w| w.to_string()).collect::<BTreeSet<_>>();
+        let views = BTreeMap::from([
+            (key("a"), (12, done(&["cut to a pinhole", "cut to a pinhole, then resized"]))),
+            (key("b"), (1, done(&["cut to a pinhole"]))),
+        ]);
+        let notes: Vec<(String, u64)> = changes(views).collect();
+        let want = [
+            ("pictures of `pano` of `a`: cut to a pinhole; or cut to a pinhole, then resized".to_string(), 12),
+            ("pictures of `pano` of `b`: cut to a pinhole".to_string(), 1),
+        ];
+        assert_eq!(notes, want);
     }
 }

@@ -147,7 +147,7 @@ pub struct Exported {
     pub out: PathBuf,
     /// Samples that were asked for.
     pub samples: u64,
-    /// Samples and cameras that were written.
+    /// Samples and cameras that the consumer can use.
     pub clips: u64,
     /// Files in the folder.
     pub files: u64,

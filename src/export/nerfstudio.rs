@@ -3,6 +3,8 @@
 //! Source: nerfstudio, "Data conventions": camera to world, camera axes as OpenGL's; the world's z axis up; `cx`, `cy` as
 //! COLMAP has them, the centre of the top-left pixel at (0.5, 0.5).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::axes::{Axes, camera_to_world};
@@ -22,8 +24,10 @@ impl Sink for Nerfstudio {
         scene::frames(job, shot)
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<Card> {
-        for scene in scene::scenes(job, made, known_lens)? {
+    fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<(u64, Card)> {
+        let mut shown = BTreeSet::new();
+        for scene in scene::scenes(job, &made, known_lens)? {
+            shown.extend(scene.frame_ids());
             scene.write_pictures(job)?;
             scene.write_place(job)?;
             let points = points::points(job, &scene)?;
@@ -32,7 +36,7 @@ impl Sink for Nerfstudio {
             }
             job.write_json(&format!("{}/transforms.json", scene.folder()), &transforms(&scene, !points.is_empty()))?;
         }
-        Ok(Card::new("nerfstudio scenes, one a recording: `ns-train METHOD --data RECORDING`.")
+        let card = Card::new("nerfstudio scenes, one a recording: `ns-train METHOD --data RECORDING`.")
             .file("RECORDING/images/CAMERA/*.jpg", "pictures, lenses left as they are; panoramas as four pinholes")
             .file("RECORDING/transforms.json", "OPENCV or OPENCV_FISHEYE intrinsics and a pose of each picture")
             .file("RECORDING/sparse_pc.ply", "LiDAR points, one of each 0.25 m cube, grey; where there is LiDAR")
@@ -41,7 +45,8 @@ impl Sink for Nerfstudio {
             .convention("pose", "`transform_matrix` is camera to world, 4 × 4, row by row")
             .convention("pixels", "the centre of the top-left pixel is (0.5, 0.5), as in COLMAP")
             .convention("intrinsics", "pixels, of the pictures as they lie here")
-            .reader("nerfstudio turns, centres and scales poses (`--orientation-method none --center-method none --auto-scale-poses False` leaves metres)"))
+            .reader("nerfstudio turns, centres and scales poses (`--orientation-method none --center-method none --auto-scale-poses False` leaves metres)");
+        Ok((scene::count_with(&made, &shown), card))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: facebookresearch/nwm, `datasets.py`, `misc.py`, `config/data_config.yaml`; visualnav-transformer's README.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::actions::{OnGround, on_ground, spacing};
@@ -55,10 +55,12 @@ impl Sink for Nwm {
         Ok(Made { split, stills, step_ns: (1e9 / rate) as i64 })
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<Made>) -> Result<Card> {
+    fn finish(&self, job: &Job<'_>, made: Vec<Made>) -> Result<(u64, Card)> {
         // By split, recording and camera.
         let mut drives: BTreeMap<(&str, String, String), Drive> = BTreeMap::new();
+        let mut shots: Vec<Vec<String>> = Vec::with_capacity(made.len());
         for Made { split, stills, step_ns } in made {
+            shots.push(stills.iter().map(|s| s.frame.frame_id.clone()).collect());
             for still in stills {
                 let key = (split, still.frame.recording_id.clone(), still.frame.channel.clone());
                 let Some(t_ns) = still.frame.t_ns else { continue };
@@ -68,8 +70,13 @@ impl Sink for Nwm {
         }
         let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut train: Vec<Vec<OnGround>> = Vec::new();
+        let mut written: BTreeSet<String> = BTreeSet::new();
         for ((split, recording, channel), drive) in drives {
             for (i, part) in drive.parts().into_iter().enumerate() {
+                if part.len() < 2 {
+                    job.leave_out("trajectories of one picture, which have no step", 1);
+                    continue;
+                }
                 if part.len() < CONTEXT + PREDICTED {
                     job.note(format!(
                         "trajectories of fewer than {} pictures: NWM's own config (context 4, 64 steps) takes nothing from them",
@@ -79,6 +86,7 @@ impl Sink for Nwm {
                 let name = format!("{}-{}-{split}-{i:03}", file_name(&recording), file_name(&channel));
                 if let Some(places) = self.trajectory(job, &name, &part)? {
                     names.entry(split).or_default().push(name);
+                    written.extend(part.into_iter().map(|still| still.frame.frame_id));
                     if split == "train" {
                         train.push(places);
                     }
@@ -94,8 +102,8 @@ impl Sink for Nwm {
             job.write(&format!("data_splits/{NAME}/{split}/traj_names.txt"), text.as_bytes())?;
         }
         let spacing_m = spacing(train.iter().map(Vec::as_slice));
-        if spacing_m.is_none() {
-            job.note("no trajectory in the training split: metric_waypoint_spacing is 1");
+        if let Some(why) = without_spacing(&train, spacing_m) {
+            job.note(format!("{why}: metric_waypoint_spacing is 1"));
         }
         let spacing_m = spacing_m.unwrap_or(1.0);
         let config = format!(
@@ -103,7 +111,7 @@ impl Sink for Nwm {
              metric_waypoint_spacing: {spacing_m:.6} # mean step of the training split, metres\n"
         );
         job.write("config/data_config.yaml", config.as_bytes())?;
-        Ok(Card::new("Trajectories for NoMaD, ViNT and the Navigation World Model.")
+        let card = Card::new("Trajectories for NoMaD, ViNT and the Navigation World Model.")
             .file("worldloom/TRAJECTORY/N.jpg", "pictures 0, 1, 2, …; lenses undistorted")
             .file("worldloom/TRAJECTORY/traj_data.pkl", "dict: position (T, 2), yaw (T,), float64")
             .file("data_splits/worldloom/{train,test}/traj_names.txt", "names; test has the samples of val and test")
@@ -114,7 +122,18 @@ impl Sink for Nwm {
             .convention("actions", "made by the reader: local positions divided by metric_waypoint_spacing, then by action_stats to −1 … 1")
             .reader("takes nothing from trajectories shorter than context and prediction together, without a word: noted here")
             .reader("cuts pictures to 4:3 around their middle")
-            .fact("metric_waypoint_spacing", spacing_m))
+            .fact("metric_waypoint_spacing", spacing_m);
+        let clips = shots.iter().filter(|ids| ids.iter().any(|id| written.contains(id))).count();
+        Ok((clips as u64, card))
+    }
+}
+
+/// Why the trajectories of the training split have no mean step; `None` where they have one.
+fn without_spacing(train: &[Vec<OnGround>], spacing_m: Option<f64>) -> Option<&'static str> {
+    match spacing_m {
+        Some(_) => None,
+        None if train.is_empty() => Some("no trajectory in the training split"),
+        None => Some("the ego stands still in the whole training split"),
     }
 }
 
@@ -166,5 +185,18 @@ impl Drive {
             last = Some(t_ns);
         }
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_spacing_is_told_with_its_reason() {
+        let why = |train: &[Vec<OnGround>]| without_spacing(train, spacing(train.iter().map(Vec::as_slice)));
+        assert_eq!(why(&[]), Some("no trajectory in the training split"));
+        assert_eq!(why(&[vec![[1.0, 2.0, 0.0]; 2]]), Some("the ego stands still in the whole training split"));
+        assert_eq!(why(&[vec![[0.0; 3], [1.0, 0.0, 0.0]]]), None);
     }
 }

@@ -134,7 +134,7 @@ impl Sink for Refset<'_> {
         Ok(())
     }
 
-    fn finish(&self, _: &Job<'_>, _: Vec<()>) -> Result<Card> {
+    fn finish(&self, _: &Job<'_>, made: Vec<()>) -> Result<(u64, Card)> {
         let card = Card::new(
             "Target videos with street view of the same place on another day, for models that are grounded in it: a folder \
              a sample and camera.",
@@ -157,7 +157,8 @@ impl Sink for Refset<'_> {
         .convention("warp_mask.mp4", "lossy: compare with 128")
         .convention("route_command", "left, right, straight or unknown at the next junction, by the map, within 60 m of the anchor")
         .reader("no reader is published; references never are of the target's split's neighbours, nor of its day");
-        Ok(action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds)))
+        let card = action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds));
+        Ok((made.len() as u64, card))
     }
 }
 

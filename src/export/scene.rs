@@ -1,6 +1,6 @@
 //! [`Scene`]: the pictures of one recording that any exported sample shows, each once, for tools that rebuild a place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::crew::each;
 use super::job::{Job, Shot, Still, file_name, stem};
@@ -49,16 +49,12 @@ pub fn frames(job: &Job<'_>, shot: &Shot<'_>) -> Result<Vec<FrameRow>, Skip> {
 /// # Errors
 ///
 /// As [`Job::still`].
-pub fn scenes(
-    job: &Job<'_>,
-    shots: Vec<Vec<FrameRow>>,
-    keeps: impl Fn(&CameraIntrinsics) -> bool,
-) -> Result<Vec<Scene>> {
+pub fn scenes(job: &Job<'_>, shots: &[Vec<FrameRow>], keeps: impl Fn(&CameraIntrinsics) -> bool) -> Result<Vec<Scene>> {
     let mut by_recording: BTreeMap<String, BTreeMap<(String, i64, String), FrameRow>> = BTreeMap::new();
-    for frame in shots.into_iter().flatten() {
+    for frame in shots.iter().flatten() {
         let millimetres = frame.s_m.map_or(0, |s| (s * 1000.0) as i64);
         let key = (frame.channel.clone(), frame.t_ns.unwrap_or(millimetres), frame.frame_id.clone());
-        by_recording.entry(frame.recording_id.clone()).or_default().insert(key, frame);
+        by_recording.entry(frame.recording_id.clone()).or_default().insert(key, frame.clone());
     }
     let mut scenes = Vec::new();
     for (recording_id, frames) in by_recording {
@@ -87,7 +83,17 @@ pub fn scenes(
     Ok(scenes)
 }
 
+/// How many shots have one of the pictures with these ids.
+pub fn count_with(shots: &[Vec<FrameRow>], frame_ids: &BTreeSet<String>) -> u64 {
+    shots.iter().filter(|frames| frames.iter().any(|f| frame_ids.contains(&f.frame_id))).count() as u64
+}
+
 impl Scene {
+    /// The ids of its pictures.
+    pub fn frame_ids(&self) -> impl Iterator<Item = String> {
+        self.stills.iter().map(|s| s.still.frame.frame_id.clone())
+    }
+
     /// The folder that it is written into.
     pub fn folder(&self) -> String {
         file_name(&self.recording_id)

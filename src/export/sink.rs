@@ -19,12 +19,13 @@ pub trait Sink: Sync {
     /// [`Skip::LeftOut`] where the consumer cannot use the shot.
     fn make(&self, job: &Job<'_>, shot: &Shot<'_>) -> Result<Self::Made, Skip>;
 
-    /// Writes what is about all shots, which come in the data set's order, and says what the folder is.
+    /// Writes what is about all shots, which come in the data set's order; says how many of them the consumer can use,
+    /// and what the folder is.
     ///
     /// # Errors
     ///
     /// Where the data set cannot be read or the folder not be written.
-    fn finish(&self, job: &Job<'_>, made: Vec<Self::Made>) -> Result<Card>;
+    fn finish(&self, job: &Job<'_>, made: Vec<Self::Made>) -> Result<(u64, Card)>;
 }
 
 /// Why a shot was not written.
@@ -52,7 +53,7 @@ impl Skip {
 /// What came of the shots of one sample.
 type Shots<M> = Vec<Result<M, Skip>>;
 
-/// Feeds a sink with the shots of some samples; how many it took, and its card.
+/// Feeds a sink with the shots of some samples; how many the consumer can use, and its card.
 ///
 /// # Errors
 ///
@@ -90,6 +91,5 @@ pub(super) fn run<S: Sink>(
         }
         tell(batch.len() as u64);
     }
-    let clips = all.len() as u64;
-    Ok((clips, sink.finish(job, all)?))
+    sink.finish(job, all)
 }

@@ -220,10 +220,7 @@ fn native(source: &Camera, wish: Wish, told: &mut Vec<String>) -> Result<Camera,
             // As many pixels across as the panorama has in its middle row for the same angle.
             let across = f64::from(width) / std::f64::consts::PI;
             let cut = [across, across * 0.75].map(|n| (libm::round(n / 2.0) as u32 * 2).max(2));
-            told.push(format!(
-                "cut from the panorama as a pinhole of {CUT_FOV_DEG} degrees across, {} degrees left of its middle",
-                wish.yaw_deg
-            ));
+            told.push(format!("cut from the panorama as a pinhole of {CUT_FOV_DEG} degrees across"));
             pinhole(cut[0], cut[1], CUT_FOV_DEG)
         }
     }

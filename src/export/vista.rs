@@ -74,14 +74,14 @@ impl Sink for Vista<'_> {
         Ok((split, entry))
     }
 
-    fn finish(&self, job: &Job<'_>, made: Vec<(Split, Value)>) -> Result<Card> {
+    fn finish(&self, job: &Job<'_>, made: Vec<(Split, Value)>) -> Result<(u64, Card)> {
         for split in [Split::Train, Split::Val, Split::Test] {
             let list: Vec<&Value> = made.iter().filter(|m| m.0 == split).map(|m| &m.1).collect();
             if !list.is_empty() {
                 job.write_json(&format!("annos/worldloom_{}.json", split.name()), &list)?;
             }
         }
-        Ok(Card::new("Clips of 25 frames at 10 Hz with actions, as Vista's `NuScenesDataset` reads them.")
+        let card = Card::new("Clips of 25 frames at 10 Hz with actions, as Vista's `NuScenesDataset` reads them.")
             .file("annos/worldloom_SPLIT.json", "the list that is its `anno_file`; `data_root` is this folder")
             .file("images/RECORDING/CAMERA/*.jpg", "pictures, each once; lenses undistorted")
             .convention("traj", "10 numbers: x right, y forward in metres at 0, 0.5, 1, 1.5 and 2 s, of the LiDAR (the rear axle without one), level, relative to the first frame's")
@@ -90,7 +90,8 @@ impl Sink for Vista<'_> {
             .convention("angle", "empty: the angle of a steering wheel is not known from that of the wheels")
             .convention("goal, z", "where the last point of traj lies in the first picture, in pixels of 1600 × 900; z metres ahead of the camera, negative where it is behind")
             .reader("drops nothing; with `z` <= 0 or a goal beside the picture it goes without the goal, with an empty angle without it")
-            .reader("repeats clips of cmd 0 and 1 five times, and those with speed, angle and a goal in the picture twice"))
+            .reader("repeats clips of cmd 0 and 1 five times, and those with speed, angle and a goal in the picture twice");
+        Ok((made.len() as u64, card))
     }
 }
 

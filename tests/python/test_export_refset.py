@@ -36,6 +36,8 @@ def test_a_clip_has_its_target_and_pictures_of_another_day(grounded: wl.Dataset,
     out, told = refset
     folders = sorted(p.parent for p in out.glob("*/clip.json"))
     assert folders and len(folders) == told["clips"]
+    cameras = [note.split(":")[0] for note in told["notes"] if note.startswith("pictures of ")]
+    assert len(cameras) == len(set(cameras)), "one line a camera and recording"
     for folder in folders:
         clip = json.loads((folder / "clip.json").read_text())
         sample = grounded[clip["sample_id"]]
