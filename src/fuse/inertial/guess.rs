@@ -12,8 +12,19 @@ use super::{Drive, noise::median};
 /// Slower than this, m/s, positions tell no course.
 const MOVING_MPS: f64 = 2.0;
 
-/// Without a gyro and without a fix for so long, seconds, the ego may have turned round.
-const SILENT_S: f64 = 3.0;
+/// A turn by less than this in silence is taken the short way, radians.
+const SIDEWAYS_RAD: f64 = 1.5;
+
+/// A turn by `step` from `course` (radians, left positive) the way round that leads to where the ego then was, `moved` on:
+/// to the left where that lies left. Straight ahead and behind tell nothing.
+fn towards(step: f64, course: f64, moved: Vector3<f64>) -> f64 {
+    let left = libm::cos(course) * moved.y - libm::sin(course) * moved.x;
+    let tells = left.abs() > 0.2 * moved.xy().norm();
+    match tells && (left > 0.0) != (step > 0.0) {
+        true => step - std::f64::consts::TAU * step.signum(),
+        false => step,
+    }
+}
 
 /// The trajectory at the nodes; `None` where the ego hardly moves.
 pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Readings) -> Option<Vec<Nav>> {
@@ -65,9 +76,11 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
         if let Some((last, before)) = last {
             let mut step = libm::remainder(o - last, std::f64::consts::TAU);
             // It reverses; but where nothing was heard of it meanwhile, it turned round.
-            let heard = drive.felt || (before..i).all(|j| t[j + 1] - t[j] < SILENT_S);
+            let heard = (before..i).all(|j| !drive.is_silent(j));
             if step.abs() > 2.4 && heard {
                 step = libm::remainder(step + std::f64::consts::PI, std::f64::consts::TAU);
+            } else if step.abs() > SIDEWAYS_RAD && !heard {
+                step = towards(step, course - step, fixes[i].at - fixes[before].at);
             }
             o = last + step;
         }
@@ -90,7 +103,15 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
                 let w = ((x - at[j - 1]) / (at[j] - at[j - 1])).clamp(0.0, 1.0);
                 let yaw = turned[k] + smooth[j - 1].p * (1.0 - w) + smooth[j].p * w;
                 let q: UnitQuaternion<f64> = exp(Vector3::new(0.0, 0.0, yaw));
-                let (p, v) = place(k, x);
+                let (p, mut v) = place(k, x);
+                if drive.is_silent(fix_before[k]) {
+                    // Straight from velocity to velocity it would slow down, reverse and come out backwards.
+                    let (a, b) =
+                        (place(k, t[fix_before[k]]).1.xy().norm(), place(k, t[fix_before[k] + 1]).1.xy().norm());
+                    let share = (x - t[fix_before[k]]) / (t[fix_before[k] + 1] - t[fix_before[k]]);
+                    let speed = a + (b - a) * share;
+                    (v.x, v.y) = (speed * libm::cos(yaw), speed * libm::sin(yaw));
+                }
                 Nav { p: p - q * shared.antenna, v, q, bg: bias, ba: Vector3::zeros(), u: Vector3::zeros() }
             })
             .collect(),

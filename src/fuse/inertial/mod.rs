@@ -74,6 +74,17 @@ pub(super) struct Drive {
     pub origin: (f64, f64),
 }
 
+/// Without a gyro and without a fix for so long, seconds, the ego may have turned round.
+const SILENT_S: f64 = 3.0;
+
+impl Drive {
+    /// Whether nothing was felt or heard of the ego from a fix to the next for so long that it may have turned round.
+    fn is_silent(&self, after: usize) -> bool {
+        let apart = self.fixes.get(after).zip(self.fixes.get(after + 1)).map(|(a, b)| b.t - a.t);
+        !self.felt && apart.is_some_and(|s| s >= SILENT_S)
+    }
+}
+
 /// The ego at one time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SolvedRow {

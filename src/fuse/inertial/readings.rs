@@ -228,9 +228,21 @@ fn wheel_in_units(
             wheel.get(j).filter(|w| (w.0 + shift - t).abs() < 0.5).map(|w| w.1 / v)
         })
         .collect();
-    let Some(ratio) = (ratios.len() >= 10).then(|| median(ratios)).flatten() else { return wheel };
     let place = Location::file(&recording.name);
     let units = [("km/h", 3.6), ("mph", 2.236_936), ("knots", 1.943_844)];
+    let near = |unit: f64, off: f64| ratios.iter().filter(|ratio| (*ratio / unit - 1.0).abs() < off).count();
+    let (metres, count) = (near(1.0, 0.25), ratios.len());
+    let mixed = |unit: &&(&str, f64)| {
+        let others = near(unit.1, 0.1);
+        8 * metres.min(others) > count && 10 * (metres + others) > 8 * count
+    };
+    if let Some((unit, _)) = units.iter().find(mixed).filter(|_| count >= 10) {
+        let reason = format!("wheel speeds are in m/s at times and in {unit} at others: left out");
+        quarantine.refuse_many(&place, reason, wheel.len() as u64);
+        wheel.clear();
+        return wheel;
+    }
+    let Some(ratio) = (count >= 10).then(|| median(ratios)).flatten() else { return wheel };
     if (ratio - 1.0).abs() < 0.25 {
         return wheel;
     }

@@ -148,16 +148,19 @@ fn a_tunnel_is_bridged_with_error_bars_that_grow() {
     assert!(sigma(&track, 30) > 3.0 * sigma(&track, 15) && sigma(&track, 30) > 3.0 * inside);
 }
 
-#[test]
-fn at_the_edges_of_a_tunnel_it_neither_leaps_nor_reverses() {
-    // GNSS alone at 1 Hz; in the tunnel it turns round: the course before and after differ by half a turn.
+/// GNSS alone at 1 Hz through a tunnel of 20 or 40 s from 100 s on, in which it turns half round at 9 m/s, to the left or to
+/// the right. Returns the heading (radians, left positive) at each tenth of a second beside it.
+fn tunnel(turn: f64, length_s: f64) -> (Recording, Vec<f64>) {
     let frame = EnuFrame::new(Geodetic::new(127.0, 37.4, 60.0));
     let mut recording = Recording::new("tunnel", "folder", "CC0-1.0");
-    let (mut at, mut yaw) = (Vector3::zeros(), 0.3);
+    let (mut at, mut yaw, mut truth) = (Vector3::zeros(), 0.3, Vec::new());
+    let bend = 95.0..105.0 + length_s;
     for k in 0..2400u64 {
         let t = k as f64 * 0.1;
-        let rate = if (95.0..125.0).contains(&t) { std::f64::consts::PI / 30.0 } else { 0.1 * libm::sin(0.2 * t) };
-        if k % 10 == 0 && !(100.0..120.0).contains(&t) {
+        truth.push(yaw);
+        let half = turn * std::f64::consts::PI / (length_s + 10.0);
+        let rate = if bend.contains(&t) { half } else { 0.1 * libm::sin(0.2 * t) };
+        if k % 10 == 0 && !(100.0..100.0 + length_s).contains(&t) {
             let white = Vector3::new(noise(k), noise(k + 1), noise(k + 2)) * 0.05;
             recording.gnss.push(GnssFix {
                 t: Some(Timestamp::from_ns(k as i64 * 100_000_000)),
@@ -172,12 +175,24 @@ fn at_the_edges_of_a_tunnel_it_neither_leaps_nor_reverses() {
         at += exp(Vector3::new(0.0, 0.0, yaw + 0.05 * rate)) * Vector3::new(0.9, 0.0, 0.0);
         yaw += rate * 0.1;
     }
-    let (track, _) = fused(&recording);
-    for row in &track.rows {
-        let t = row.t_ns.expect("a time") as f64 / 1e9;
-        let fine = row.acceleration_mps2.abs() < 4.0 && row.yaw_rate_radps.abs() < 1.0;
-        assert!(fine, "{t}: {} m/s², {} rad/s", row.acceleration_mps2, row.yaw_rate_radps);
-        assert!((98.0..122.0).contains(&t) || row.speed_mps > 7.0, "{t}: {} m/s", row.speed_mps);
+    (recording, truth)
+}
+
+#[test]
+fn at_the_edges_of_a_tunnel_it_neither_leaps_nor_reverses() {
+    for (turn, length_s) in [(1.0, 20.0), (-1.0, 20.0), (1.0, 40.0), (-1.0, 40.0)] {
+        let (recording, truth) = tunnel(turn, length_s);
+        let (track, _) = fused(&recording);
+        for row in &track.rows {
+            let t = row.t_ns.expect("a time") as f64 / 1e9;
+            let fine = row.acceleration_mps2.abs() < 4.0 && row.yaw_rate_radps.abs() < 1.0;
+            assert!(fine, "{t}: {} m/s², {} rad/s", row.acceleration_mps2, row.yaw_rate_radps);
+            let outside = !(98.0..102.0 + length_s).contains(&t);
+            assert!(row.speed_mps > if outside { 7.0 } else { 0.0 }, "{turn}, {t}: {} m/s", row.speed_mps);
+            // It turns the way round that leads to the other end.
+            let off = libm::remainder(row.pose.yaw_rad() - truth[(t * 10.0).round() as usize], std::f64::consts::TAU);
+            assert!(off.abs() < 0.7, "{turn}, {t}: {:.0} degrees off", off.to_degrees());
+        }
     }
 }
 
@@ -196,6 +211,16 @@ fn sensors_whose_clock_is_set_on_the_way_are_left_out_on_one_side() {
         let (ms, sigma) = clock(&track, sensor);
         assert!((ms - true_ms).abs() < 3.0 * sigma && sigma < 15.0, "{sensor}: {ms} ± {sigma}");
     }
+}
+
+#[test]
+fn wheel_speeds_whose_unit_changes_on_the_way_are_left_out() {
+    let (mut recording, truth, frame) = town();
+    recording.wheel.iter_mut().filter(|w| w.t.ns() > 70_000_000_000).for_each(|w| w.speed_mps *= 3.6);
+    let (track, quarantine) = fused(&recording);
+    assert!(says(&quarantine, "in km/h at others"), "{quarantine:?}");
+    let (metres, degrees) = off(&track, &truth, &frame);
+    assert!(metres < 1.05 && degrees < 1.0, "{metres} {degrees}");
 }
 
 #[test]
