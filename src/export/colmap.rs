@@ -1,7 +1,7 @@
 //! COLMAP's text model: `cameras.txt`, `images.txt`, `points3D.txt`, with the poses and calibration that are known.
 //!
 //! Source: <https://colmap.github.io/format.html>: `images.txt` has the world-to-camera rotation (w x y z) and
-//! translation, camera axes as OpenCV's; the centre of the top-left pixel is (0.5, 0.5).
+//! translation, camera axes as OpenCV's; the centre of the top-left pixel is (0.5, 0.5). Masks: its FAQ, "Mask image regions".
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use crate::coord::{CameraIntrinsics, CameraModelKind};
 use crate::dataset::rows::FrameRow;
 use crate::error::Result;
 
-/// Folders `RECORDING/{images,sparse/0}`.
+/// Folders `RECORDING/{images,masks,sparse/0}`.
 pub(super) struct Colmap;
 
 impl Sink for Colmap {
@@ -27,6 +27,8 @@ impl Sink for Colmap {
         for scene in scene::scenes(job, &made, |_| true)? {
             shown.extend(scene.frame_ids());
             scene.write_pictures(job)?;
+            // COLMAP looks for the picture's whole name with `.png` behind it.
+            scene.write_masks(job, ".jpg.png")?;
             scene.write_place(job)?;
             let points = points::points(job, &scene)?;
             let sparse = format!("{}/sparse/0", scene.folder());
@@ -38,11 +40,16 @@ impl Sink for Colmap {
             "COLMAP text models with known poses: one a recording, for `point_triangulator` and 3D Gaussians.",
         )
         .file("RECORDING/images/CAMERA/*.jpg", "pictures, lenses left as they are; panoramas as four pinholes")
+        .file("RECORDING/masks/CAMERA/*.jpg.png", "of pictures with a mask: `--ImageReader.mask_path RECORDING/masks`")
         .file("RECORDING/sparse/0/cameras.txt", "PINHOLE, OPENCV, FULL_OPENCV or OPENCV_FISHEYE")
         .file("RECORDING/sparse/0/images.txt", "poses; no keypoints")
         .file("RECORDING/sparse/0/points3D.txt", "LiDAR points, one of each 0.25 m cube, grey, without tracks")
         .file("RECORDING/scene.json", "the origin of the recording's world")
         .convention("camera axes", "OpenCV: x right, y down, z forward")
+        .convention(
+            "masks",
+            "black (0) where no feature is to be taken (what moves, what the source or the config masks), else 255",
+        )
         .convention("pose", "world to camera: quaternion w x y z, then translation; p_camera = R p_world + t")
         .convention("pixels", "the centre of the top-left pixel is (0.5, 0.5)")
         .convention("intrinsics", "pixels, of the pictures as they lie here");

@@ -129,6 +129,7 @@ impl Sink for Cosmos {
         .file("SPLIT/actions/*.{av,camera_pose}.json", "T − 1 rows of 9 numbers")
         .file("SPLIT/specs/*.json", "inference arguments of forward_dynamics, inverse_dynamics and wam")
         .file("statistics.{av,camera_pose}.json", "mean, std, min, max, q01, q99 of the actions of the train split")
+        .convention("masks", "none: the format has no place for them, and what moves is in the pictures")
         .convention("camera axes", "OpenCV: x right, y down, z forward")
         .convention(
             "actions",

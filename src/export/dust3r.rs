@@ -103,8 +103,7 @@ fn write(job: &Job<'_>, scene: &Scene, s: &SceneStill) -> Result<Seen> {
     };
     let view = &s.still.view;
     let mut depth = view.depth(&found.depth)?;
-    if let Some(mask) = &found.mask {
-        let mask = view.mask(mask);
+    if let Some(mask) = found.mask.as_ref().and_then(|mask| job.seen_mask(view, mask)) {
         depth.zip_mut_with(&mask, |d, m| {
             if *m != 0 {
                 *d = f32::NAN

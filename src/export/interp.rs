@@ -65,6 +65,7 @@ impl Sink for Interp {
         .file("…/cameras.npz, …/actions.npz, …/caption.json", "as in the refset export")
         .convention("keyframes", "the first frame, then whenever the ego has gone 10 m since the last")
         .convention("camera axes", "OpenCV: x right, y down, z forward; c2w is camera to the recording's ENU")
+        .convention("masks", "none: the format has no place for them, and what moves is in the pictures")
         .convention("pixels", "the centre of the top-left pixel is (0, 0)");
         let card = action_conventions().into_iter().fold(card, |card, (what, holds)| card.convention(what, holds));
         Ok((made.len() as u64, card))

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use image::RgbImage;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use ndarray::Array2;
 
 use super::card::{Card, EXPORT, Summary};
 use super::view::{View, Wish};
@@ -201,6 +203,27 @@ impl<'a> Job<'a> {
         jpeg(&self.picture(still)?)
     }
 
+    /// What of the consumer's picture is to be learned from, as a grey PNG: white, and black where it is to be left out.
+    /// `None` where nothing masks the picture.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dataset::picture_mask`].
+    pub fn mask(&self, still: &Still) -> Result<Option<Vec<u8>>> {
+        let mask = self.dataset.picture_mask(&still.frame)?;
+        mask.and_then(|mask| self.seen_mask(&still.view, &mask)).map(|mask| keep_png(&mask)).transpose()
+    }
+
+    /// A mask of the stored picture in the consumer's; one of another size is left out, since nobody knows what of the
+    /// picture it marks.
+    pub fn seen_mask(&self, view: &View, mask: &Array2<u8>) -> Option<Array2<u8>> {
+        let seen = view.mask(mask);
+        if seen.is_none() {
+            self.leave_out("masks of another size than their camera's pictures", 1);
+        }
+        seen
+    }
+
     /// Writes a file of the export; folders on the way are made.
     ///
     /// # Errors
@@ -343,6 +366,22 @@ pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
     picture.write_with_encoder(encoder).map_err(|e| ErrorKind::malformed("picture", e.to_string()).bare())?;
+    Ok(bytes)
+}
+
+/// A mask (not 0: to be left out) as a grey PNG that is white where the picture is to be learned from, as COLMAP and
+/// nerfstudio have it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Malformed`] where it has no pixels.
+pub fn keep_png(mask: &Array2<u8>) -> Result<Vec<u8>> {
+    let (height, width) = mask.dim();
+    let keep: Vec<u8> = mask.iter().map(|m| if *m == 0 { 255 } else { 0 }).collect();
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(&keep, width as u32, height as u32, ExtendedColorType::L8)
+        .map_err(|e| ErrorKind::malformed("mask", e.to_string()).bare())?;
     Ok(bytes)
 }
 

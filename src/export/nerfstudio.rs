@@ -5,16 +5,21 @@
 
 use std::collections::BTreeSet;
 
+use ndarray::Array2;
 use serde_json::{Map, Value, json};
 
 use super::axes::{Axes, camera_to_world};
+use super::job::keep_png;
 use super::scene::{self, Scene};
 use super::{Card, Job, Shot, Sink, Skip, points};
 use crate::coord::{CameraIntrinsics, CameraModelKind};
 use crate::dataset::rows::FrameRow;
 use crate::error::Result;
 
-/// Folders `RECORDING/{images,transforms.json}`.
+/// Ending of the names of masks.
+const MASK: &str = ".png";
+
+/// Folders `RECORDING/{images,masks,transforms.json}`.
 pub(super) struct Nerfstudio;
 
 impl Sink for Nerfstudio {
@@ -29,22 +34,27 @@ impl Sink for Nerfstudio {
         for scene in scene::scenes(job, &made, known_lens)? {
             shown.extend(scene.frame_ids());
             scene.write_pictures(job)?;
+            let with_masks = write_masks(job, &scene)?;
             scene.write_place(job)?;
             let points = points::points(job, &scene)?;
             if !points.is_empty() {
                 job.write(&format!("{}/sparse_pc.ply", scene.folder()), &ply(&points))?;
             }
-            job.write_json(&format!("{}/transforms.json", scene.folder()), &transforms(&scene, !points.is_empty()))?;
+            let transforms = transforms(&scene, !points.is_empty(), with_masks);
+            job.write_json(&format!("{}/transforms.json", scene.folder()), &transforms)?;
         }
         let card = Card::new("nerfstudio scenes, one a recording: `ns-train METHOD --data RECORDING`.")
             .file("RECORDING/images/CAMERA/*.jpg", "pictures, lenses left as they are; panoramas as four pinholes")
             .file("RECORDING/transforms.json", "OPENCV or OPENCV_FISHEYE intrinsics and a pose of each picture")
+            .file("RECORDING/masks/CAMERA/*.png", "`mask_path` of each picture, where any of the recording has a mask")
             .file("RECORDING/sparse_pc.ply", "LiDAR points, one of each 0.25 m cube, grey; where there is LiDAR")
             .file("RECORDING/scene.json", "the origin of the recording's world")
             .convention("camera axes", "OpenGL: x right, y up, z backward")
             .convention("pose", "`transform_matrix` is camera to world, 4 × 4, row by row")
+            .convention("masks", "black (0) where nothing is to be learned (what moves, what the source or the config masks), else 255")
             .convention("pixels", "the centre of the top-left pixel is (0.5, 0.5), as in COLMAP")
             .convention("intrinsics", "pixels, of the pictures as they lie here")
+            .reader("takes masks for all pictures of a recording or for none: those without get a white one")
             .reader("nerfstudio turns, centres and scales poses (`--orientation-method none --center-method none --auto-scale-poses False` leaves metres)");
         Ok((scene::count_with(&made, &shown), card))
     }
@@ -55,13 +65,29 @@ fn known_lens(camera: &CameraIntrinsics) -> bool {
     camera.model == CameraModelKind::KannalaBrandt || camera.distortion.iter().skip(5).all(|c| *c == 0.0)
 }
 
-fn transforms(scene: &Scene, with_points: bool) -> Value {
+/// Writes the masks of a scene; whether it has any.
+fn write_masks(job: &Job<'_>, scene: &Scene) -> Result<bool> {
+    let masked = scene.write_masks(job, MASK)?;
+    let any = masked.contains(&true);
+    // nerfstudio takes masks for all pictures or for none.
+    for (s, _) in scene.stills.iter().zip(masked).filter(|(_, masked)| any && !masked) {
+        let [width, height] = s.still.view.size();
+        let whole = Array2::zeros((height as usize, width as usize));
+        job.write(&scene.mask_path(s, MASK), &keep_png(&whole)?)?;
+    }
+    Ok(any)
+}
+
+fn transforms(scene: &Scene, with_points: bool, with_masks: bool) -> Value {
     let frames: Vec<Value> = scene
         .stills
         .iter()
         .map(|s| {
             let mut frame = intrinsics(s.still.view.intrinsics());
             frame.insert("file_path".into(), json!(format!("images/{}.jpg", s.name)));
+            if with_masks {
+                frame.insert("mask_path".into(), json!(format!("masks/{}{MASK}", s.name)));
+            }
             frame.insert("transform_matrix".into(), json!(camera_to_world(&s.still.world_se3_camera, Axes::OpenGl)));
             Value::Object(frame)
         })

@@ -116,6 +116,7 @@ impl Sink for Nwm {
             .file("worldloom/TRAJECTORY/traj_data.pkl", "dict: position (T, 2), yaw (T,), float64")
             .file("data_splits/worldloom/{train,test}/traj_names.txt", "names; test has the samples of val and test")
             .file("config/data_config.yaml", "metric_waypoint_spacing, and NWM's own action_stats")
+            .convention("masks", "none: the format has no place for them, and what moves is in the pictures")
             .convention("position", "x east, y north in metres in the recording's ENU: of the ego when the picture was taken")
             .convention("yaw", "radians counter-clockwise from east; so waypoints are x forward, y left")
             .convention("step", "one tick of the data set; a pause of more than 1.5 ticks begins a new trajectory")

@@ -76,6 +76,8 @@ struct Files {
     depth: Option<Vec<u8>>,
     /// JPEG.
     picture: Vec<u8>,
+    /// PNG, where there is a mask.
+    mask: Option<Vec<u8>>,
 }
 
 impl Sink for Refset<'_> {
@@ -97,13 +99,17 @@ impl Sink for Refset<'_> {
         let mut warped = None;
         for (i, reference) in references.iter().enumerate() {
             let file = format!("{i:02}");
-            let Some(Files { entry, depth, picture }) = self.reference(job, shot, &clip, reference, &file)? else {
+            let Some(Files { entry, depth, picture, mask }) = self.reference(job, shot, &clip, reference, &file)?
+            else {
                 job.leave_out("references without calibration or pose", 1);
                 continue;
             };
             write(&format!("refs/{file}.jpg"), &picture)?;
             if let Some(depth) = depth {
                 write(&format!("refs/{file}.depth.npy"), &depth)?;
+            }
+            if let Some(mask) = mask {
+                write(&format!("refs/{file}.mask.png"), &mask)?;
             }
             if reference.role == "geometric" && warped.is_none() {
                 warped = self.warp(job, shot, &clip, reference)?.map(|videos| (file, videos));
@@ -114,6 +120,11 @@ impl Sink for Refset<'_> {
             return Err(Skip::because("a sample whose references have no calibration or pose"));
         }
         write("target.mp4", &clip.video(job)?)?;
+        for (frame, still) in clip.stills.iter().enumerate() {
+            if let Some(mask) = job.mask(still)? {
+                write(&format!("target_mask/{frame:06}.png"), &mask)?;
+            }
+        }
         write("cameras.npz", &to_npz(&clip.camera_arrays(job, &shot.sample.recording_id)?))?;
         write("actions.npz", &to_npz(&clip.action_arrays()))?;
         job.write_json(&format!("{folder}/caption.json"), &caption(shot, &clip))?;
@@ -143,6 +154,7 @@ impl Sink for Refset<'_> {
         .file("…/cameras.npz", "K (T, 3, 3), c2w (T, 4, 4), t_us (T,), size (width, height), origin (lon, lat, height)")
         .file("…/refs/NN.jpg", "reference pictures; panoramas are cut to where the target looks")
         .file("…/refs/NN.depth.npy", "float16 metres along z, NaN where unknown; where the reference has depth")
+        .file("…/target_mask/NNNNNN.png, …/refs/NN.mask.png", "grey, of frame N of target.mp4 and of references; where there is a mask")
         .file("…/refs.json", "a reference each: ids, role, date, place, K (9 numbers, row by row), c2w, overlap a frame")
         .file("…/warp.mp4, …/warp_mask.mp4", "the geometric reference warped into each frame; white where it was seen")
         .file("…/sink.json", "the lookahead picture: ref, ahead_m, ahead_frames; null without")
@@ -154,6 +166,7 @@ impl Sink for Refset<'_> {
         .convention("pixels", "the centre of the top-left pixel is (0, 0)")
         .convention("K", "pixels, of the pictures as they lie here, after undistortion, cut and resize")
         .convention("overlap", "share of the target's frame that the reference sees; null at frames without a picture")
+        .convention("masks", "255, and 0 where nothing is to be learned (what moves, what the source or the config masks)")
         .convention("warp_mask.mp4", "lossy: compare with 128")
         .convention("route_command", "left, right, straight or unknown at the next junction, by the map, within 60 m of the anchor")
         .reader("no reader is published; references never are of the target's split's neighbours, nor of its day");
@@ -212,7 +225,7 @@ impl Refset<'_> {
             cut_from: (!still.view.is_whole()).then(|| posed.camera.model().name()),
             license: frame.license.clone(),
         };
-        Ok(Some(Files { entry, depth, picture: job.jpeg(&still)? }))
+        Ok(Some(Files { entry, depth, picture: job.jpeg(&still)?, mask: job.mask(&still)? }))
     }
 
     /// The reference warped into every frame, and what of it was seen; `None` without depth.

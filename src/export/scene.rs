@@ -119,6 +119,30 @@ impl Scene {
         Ok(())
     }
 
+    /// Writes the masks of the pictures that have one, as `FOLDER/masks/NAME` with this ending; which have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Job::mask`] and [`Job::write`].
+    pub fn write_masks(&self, job: &Job<'_>, ending: &str) -> Result<Vec<bool>> {
+        let write = |s: &SceneStill| -> Result<bool> {
+            let Some(mask) = job.mask(&s.still)? else { return Ok(false) };
+            job.write(&self.mask_path(s, ending), &mask)?;
+            Ok(true)
+        };
+        let mut masked = Vec::with_capacity(self.stills.len());
+        for batch in self.stills.chunks(256) {
+            job.check_stop()?;
+            masked.extend(each(batch, write).into_iter().collect::<Result<Vec<bool>>>()?);
+        }
+        Ok(masked)
+    }
+
+    /// Where a picture's mask lies.
+    pub fn mask_path(&self, s: &SceneStill, ending: &str) -> String {
+        format!("{}/masks/{}{ending}", self.folder(), s.name)
+    }
+
     /// The recording's origin, for the folder's own `scene.json`.
     ///
     /// # Errors

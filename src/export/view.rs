@@ -180,12 +180,14 @@ impl View {
     }
 
     /// A mask of the stored picture (not 0: to be left out) in the consumer's, by the nearest pixel; what the camera
-    /// does not see is to be left out. Shape `(H, W)`.
-    pub fn mask(&self, mask: &Array2<u8>) -> Array2<u8> {
-        Array2::from_shape_fn((self.size[1] as usize, self.size[0] as usize), |(row, column)| {
-            let at = self.look(column as f64, row as f64).and_then(|(_, place)| mask.get(place));
-            at.copied().unwrap_or(255)
-        })
+    /// does not see is to be left out. Shape `(H, W)`; `None` where it is not of the stored picture's size.
+    pub fn mask(&self, mask: &Array2<u8>) -> Option<Array2<u8>> {
+        if mask.dim() != (self.source.height() as usize, self.source.width() as usize) {
+            return None;
+        }
+        Some(Array2::from_shape_fn((self.size[1] as usize, self.size[0] as usize), |(row, column)| {
+            self.look(column as f64, row as f64).map_or(255, |(_, place)| mask[place])
+        }))
     }
 
     /// The ray of a pixel in the view's axes, and the row and column of the stored pixel nearest to it.

@@ -84,6 +84,7 @@ impl Sink for Vista<'_> {
         let card = Card::new("Clips of 25 frames at 10 Hz with actions, as Vista's `NuScenesDataset` reads them.")
             .file("annos/worldloom_SPLIT.json", "the list that is its `anno_file`; `data_root` is this folder")
             .file("images/RECORDING/CAMERA/*.jpg", "pictures, each once; lenses undistorted")
+            .convention("masks", "none: the format has no place for them, and what moves is in the pictures")
             .convention("traj", "10 numbers: x right, y forward in metres at 0, 0.5, 1, 1.5 and 2 s, of the LiDAR (the rear axle without one), level, relative to the first frame's")
             .convention("cmd", "0 right, 1 left, 2 straight on, 3 standing; of the route in the map, not of the future path")
             .convention("speed", "km/h at the same five times")

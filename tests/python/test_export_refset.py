@@ -63,10 +63,15 @@ def test_a_clip_has_its_target_and_pictures_of_another_day(grounded: wl.Dataset,
             # A cut of a panorama looks where the target looks from the place nearest to it.
             nearest = np.linalg.norm(pose[:3, 3] - c2w[:, :3, 3], axis=-1).argmin()
             assert pose[:3, 2] @ c2w[nearest, :3, 2] > 0.99
+            mask = folder / f"refs/{reference['file']}.mask.png"
+            if mask.exists():
+                assert Image.open(mask).mode == "L" and Image.open(mask).size == picture.size
+                assert set(np.unique(np.asarray(Image.open(mask)))) <= {0, 255}
             depth = folder / f"refs/{reference['file']}.depth.npy"
             assert depth.exists() == (reference["depth"] is not None)
             if depth.exists():
                 assert np.load(depth).shape == picture.size[::-1] and np.load(depth).dtype == np.float16
+        assert list(folder.glob("refs/*.mask.png")), "surveys of the town mask what moves"
         text = json.loads((folder / "caption.json").read_text())
         assert text["caption"].startswith(sample.captions[0].text[:6]) or text["caption"].startswith("Moving")
 
