@@ -230,6 +230,39 @@ fn traces_of_several_files_are_joined_in_order_of_time() {
 }
 
 #[test]
+fn times_since_boot_are_a_clock_of_unknown_epoch_that_all_sensors_share() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    write(root, "gnss.csv", "t_s,lon,lat\n1,127.1,37.4\n2,127.1001,37.4\n3,127.1002,37.4\n");
+    write(root, "wheel.csv", "t_s,speed_mps\n1.5,9\n2.5,9\n");
+    let (recording, quarantine) = read(root);
+    assert!(quarantine.is_empty());
+    assert_eq!(recording.gnss[2].t, Some(Timestamp::from_ns(3_000_000_000)));
+    assert_eq!(recording.wheel[1].t, Timestamp::from_ns(2_500_000_000));
+    assert!(recording.clocks.iter().any(|c| c.sensor == "gnss" && c.scale == ClockScale::Unknown));
+    let notes = probe(root).expect("probed").notes;
+    assert!(notes.iter().any(|note| note.contains("clock of unknown epoch")), "{notes:?}");
+    // Who says that they are UTC is believed: then they are before any receiver.
+    write(root, "recording.toml", "[clock]\ngnss = \"utc\"\n");
+    let (recording, quarantine) = read(root);
+    assert!(recording.gnss.len() == 3 && recording.gnss.iter().all(|fix| fix.t.is_none()) && quarantine.total() == 3);
+}
+
+#[test]
+fn a_trace_without_dates_is_left_out_beside_one_with_dates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gpx = |times: [&str; 2]| {
+        let point = |t: &str| format!("<trkpt lat='37.4' lon='127.1'><time>{t}</time></trkpt>");
+        format!("<gpx><trk><trkseg>{}</trkseg></trk></gpx>", times.map(point).concat())
+    };
+    write(folder.path(), "a.gpx", gpx(["1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z"]));
+    write(folder.path(), "b.gpx", gpx(["2024-05-01T00:00:01Z", "2024-05-01T00:00:02Z"]));
+    let (recording, quarantine) = read(folder.path());
+    assert!(recording.gnss.len() == 2 && recording.gnss.iter().all(|fix| fix.t.is_some_and(Timestamp::is_date)));
+    assert!(quarantine.total() == 2 && quarantine.iter().all(|(file, ..)| file.ends_with("a.gpx")));
+}
+
+#[test]
 fn a_folder_that_gives_nothing_is_a_clear_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = |path: &Path| {

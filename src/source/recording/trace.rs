@@ -40,7 +40,37 @@ pub(super) struct Traces {
     pub notes: Vec<String>,
 }
 
+impl Traces {
+    /// Where no time of the file is a date and they rise, they count from an epoch that nobody stated: boot, or the start of
+    /// the drive. They are kept as they are, for they say all but the day.
+    ///
+    /// Not to be called where the user says that they are UTC.
+    pub(super) fn or_unknown_epoch(mut self) -> Traces {
+        let dated = |fix: &GnssFix| fix.t.is_some_and(|t| t >= order::FIRST_PLAUSIBLE);
+        let none = !self.tracks.iter().flat_map(|track| &track.fixes).any(dated);
+        if self.scale == ClockScale::Utc && none && self.tracks.iter().any(Trace::rises) {
+            self.scale = ClockScale::Unknown;
+            let note = "times before 1980: read as a clock of unknown epoch, as `[clock] gnss = \"unknown\"` in \
+                recording.toml says; dates in another unit belong in a column `t_s`, `t_ms`, `t_us` or `t_ns`";
+            self.notes.push(note.to_string());
+        }
+        self
+    }
+
+    /// Whether a fix has a time.
+    pub(super) fn is_timed(&self) -> bool {
+        self.tracks.iter().flat_map(|track| &track.fixes).any(|fix| fix.t.is_some())
+    }
+}
+
 impl Trace {
+    /// Whether most fixes have a time, and later ones than those before them.
+    fn rises(&self) -> bool {
+        let times: Vec<_> = self.fixes.iter().filter_map(|fix| fix.t).collect();
+        let kept = order::judge(&times).iter().filter(|v| **v == Verdict::Keep).count();
+        kept > 1 && kept * 2 >= self.fixes.len()
+    }
+
     /// Adds a fix.
     pub(super) fn push(&mut self, fix: GnssFix, line: u64) {
         self.fixes.push(fix);
@@ -76,7 +106,7 @@ impl Trace {
         let kept = verdicts.iter().filter(|v| **v == Verdict::Keep).count();
         if kept * 2 < self.fixes.len() || (kept == 1 && self.fixes.len() > 1) {
             let given = self.fixes.iter().filter(|f| f.t.is_some()).count() as u64;
-            let reason = "its time is not usable (most here are equal, in no order or impossible): read without times";
+            let reason = "its time is not usable (most here are equal, in no order or before 1980): read without times";
             let first = (0..self.fixes.len()).find(|&i| self.fixes[i].t.is_some()).unwrap_or(0);
             quarantine.refuse_many(&place(first), reason, given);
             return self.fixes.into_iter().map(|fix| GnssFix { t: None, ..fix }).collect();
@@ -195,6 +225,21 @@ mod tests {
         let fixes = trace(&[Some("2015-01-01T11:35:02Z"); 5]).ordered(Path::new("a"), ClockScale::Utc, &mut quarantine);
         assert!(fixes.len() == 5 && fixes.iter().all(|f| f.t.is_none()));
         assert_eq!(quarantine.total(), 5);
+    }
+
+    #[test]
+    fn times_that_rise_before_1980_are_a_clock_of_unknown_epoch() {
+        let scale = |times: &[Option<&str>]| {
+            let traces = Traces { tracks: vec![trace(times)], ..Traces::default() }.or_unknown_epoch();
+            assert_eq!(traces.notes.len(), usize::from(traces.scale == ClockScale::Unknown));
+            traces.scale
+        };
+        let (boot, later, date) =
+            (Some("1970-01-01T00:00:01Z"), Some("1970-01-01T00:00:02Z"), Some("2024-05-01T00:00:02Z"));
+        assert_eq!(scale(&[boot, later]), ClockScale::Unknown);
+        for times in [&[boot, later, date][..], &[boot, boot, boot], &[boot], &[None, None], &[later, boot], &[]] {
+            assert_eq!(scale(times), ClockScale::Utc, "{times:?}");
+        }
     }
 
     #[test]

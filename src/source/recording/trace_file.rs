@@ -121,7 +121,8 @@ impl TraceFile {
         let rule = TimeRule { zone_s: self.zone_s, scale: ClockScale::Utc };
         let Traces { mut tracks, height_datum, scale, notes } =
             read(&self.path, &self.options.columns, rule, &self.options.limits, quarantine)
-                .map_err(|kind| kind.in_file(&self.path))?;
+                .map_err(|kind| kind.in_file(&self.path))?
+                .or_unknown_epoch();
         notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
         // Tracks without a name are called by their number in the file, empty ones counted.
         let single = tracks.iter().filter(|track| !track.fixes.is_empty()).count() == 1;

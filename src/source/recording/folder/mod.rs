@@ -161,14 +161,14 @@ impl Folder {
         for file in &self.listing.gnss {
             let read = trace_file::read(&file.absolute, &gnss_columns, rule("gnss"), &self.options.limits, quarantine);
             let Some(traces) = or_refuse(read, &file.absolute, quarantine) else { continue };
-            all.push((file, traces));
+            let said_utc = self.settings.clock.get("gnss") == Some(&ClockScale::Utc);
+            all.push((file, if said_utc { traces } else { traces.or_unknown_epoch() }));
         }
         // Beside traces with dates, one without any cannot be put in order.
-        let holds = |traces: &Traces, scale| traces.scale == scale && traces.tracks.iter().any(|t| !t.fixes.is_empty());
+        let holds = |traces: &Traces, scale| traces.scale == scale && traces.is_timed();
         if all.iter().any(|(_, traces)| holds(traces, ClockScale::Utc)) {
             all.retain(|(file, traces)| {
-                let dated = !holds(traces, ClockScale::Unknown)
-                    || traces.tracks.iter().flat_map(|t| &t.fixes).all(|f| f.t.is_none());
+                let dated = !holds(traces, ClockScale::Unknown);
                 if !dated {
                     let count = traces.tracks.iter().map(|t| t.fixes.len() as u64).sum();
                     let reason = "it holds no date, and the traces beside it do: left out";
@@ -180,8 +180,11 @@ impl Folder {
         let mut parts = Vec::new();
         let mut scale = rule("gnss").scale;
         for (file, traces) in all {
+            let timed = traces.is_timed();
             let Traces { tracks, height_datum, scale: of_file, notes } = traces;
-            scale = of_file;
+            if timed {
+                scale = of_file;
+            }
             notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
             if recording.height_datum == HeightDatum::None {
                 recording.height_datum = height_datum;
