@@ -11,8 +11,10 @@ use std::path::Path;
 use crate::error::{ErrorKind, Location, Quarantine};
 use crate::record::{GnssFix, HeightDatum};
 use crate::source::CsvColumns;
+use crate::time::{ClockScale, Timestamp};
 
-use super::table::{Table, TimeRule};
+use super::order;
+use super::table::{COUNTS, NUMBER_FOR_DATE, Table, TimeRule};
 use super::trace::{Trace, Traces, place};
 
 /// Names that a mapping of GNSS columns may use.
@@ -34,11 +36,17 @@ pub(super) const COLUMNS: [&str; 15] = [
     "track",
 ];
 
+/// Civil receivers stop working above 1000 knots (the limit of COCOM), m/s.
+const TOO_FAST_MPS: f64 = 515.0;
+/// Later dates are no drives; and far enough from the first that a count is a date in one unit at most.
+const LAST_PLAUSIBLE: Timestamp = Timestamp::from_ns(4_102_444_800_000_000_000);
+
 /// Reads fixes; rows that are none go to `quarantine` with their line. Tracks come in the order of their first row.
 ///
 /// # Errors
 ///
-/// Without a header, or a `lon` and a `lat` column, or where the file cannot be read on.
+/// Without a header, or a `lon` and a `lat` column, where the file cannot be read on, or where no row can be used and its
+/// column of dates holds numbers.
 pub(super) fn read(
     reader: impl BufRead,
     path: &Path,
@@ -58,7 +66,7 @@ pub(super) fn read(
     let track = table.column("track");
     let mut tracks: Vec<Trace> = Vec::new();
     let mut index: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut heights = false;
+    let (mut heights, mut numbers_for_dates) = (false, false);
     // Rows of a track mostly follow each other.
     let (mut last, mut last_at) = (Vec::new(), None);
     while table.advance()? {
@@ -98,11 +106,64 @@ pub(super) fn read(
                 }
                 tracks[at].push(fix, table.line());
             }
-            Err(reason) => quarantine.refuse(&Location::line(path, table.line()), reason),
+            Err(reason) => {
+                numbers_for_dates |= reason == NUMBER_FOR_DATE;
+                quarantine.refuse(&Location::line(path, table.line()), reason);
+            }
         }
+    }
+    if tracks.is_empty() && numbers_for_dates {
+        let reason = format!(
+            "its column `{}` holds no date: numbers belong in a column `t_s`, `t_ms` or `t_ns`",
+            table.time_name()
+        );
+        return Err(ErrorKind::malformed("CSV", reason));
+    }
+    // Who states a clock knows the unit.
+    if let (Some((name, unit)), ClockScale::Utc) = (table.counted(), rule.scale) {
+        tracks.iter_mut().for_each(|track| refuse_other_unit(track, name, unit, path, quarantine));
     }
     let height_datum = if heights { HeightDatum::Ellipsoidal } else { HeightDatum::None };
     Ok(Traces { tracks, height_datum, scale: rule.scale, notes: Vec::new() })
+}
+
+/// Drops the times of a track whose counts are dates in a coarser unit than the column's name says, and faster than any
+/// receiver as they stand. The values alone do not tell: a clock since boot passes them too.
+fn refuse_other_unit(track: &mut Trace, name: &str, unit: i64, path: &Path, quarantine: &mut Quarantine) {
+    let Some(first) = track.fixes.iter().position(|f| f.t.is_some()) else { return };
+    let count = track.fixes[first].t.map_or(0, Timestamp::ns) / unit;
+    let date = |unit: i64| {
+        let t = count.checked_mul(unit).map(Timestamp::from_ns);
+        t.is_some_and(|t| (order::FIRST_PLAUSIBLE..LAST_PLAUSIBLE).contains(&t))
+    };
+    let coarser = COUNTS.iter().find(|(_, other)| *other > unit && date(*other));
+    let Some((column, _)) = coarser.filter(|_| speed_mps(track) > TOO_FAST_MPS) else { return };
+    let unit = match *column {
+        "t_us" => "microseconds",
+        "t_ms" => "milliseconds",
+        _ => "seconds",
+    };
+    let timed = track.fixes.iter().filter(|f| f.t.is_some()).count() as u64;
+    let reason = format!("values of `{name}` look like {unit}: rename the column `{column}` (read without times)");
+    quarantine.refuse_many(&Location::line(path, track.lines[first]), reason, timed);
+    track.fixes.iter_mut().for_each(|fix| fix.t = None);
+}
+
+/// The speed between fixes that nine in ten do not exceed: one jump is no speed, nor is a long stop; 0 without two times.
+fn speed_mps(track: &Trace) -> f64 {
+    let speed = |w: &[GnssFix]| {
+        let (before, after) = (w[0].t?, w[1].t?);
+        let (a, b) = (w[0].place.to_ecef(), w[1].place.to_ecef());
+        let metres = (a.x - b.x).hypot(a.y - b.y).hypot(a.z - b.z);
+        // Digits that the unit cannot hold are cut off: times can be equal.
+        Some(metres / (after.ns().abs_diff(before.ns()).max(1) as f64 / 1e9))
+    };
+    let mut speeds: Vec<f64> = track.fixes.windows(2).filter_map(speed).collect();
+    if speeds.is_empty() {
+        return 0.0;
+    }
+    let at = speeds.len() * 9 / 10;
+    *speeds.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
 #[cfg(test)]
@@ -140,5 +201,47 @@ mod tests {
         let sizes: Vec<_> = traces.tracks.iter().map(|t| (t.name.as_deref(), t.fixes.len())).collect();
         assert_eq!(sizes, [(Some("b"), 2), (Some("a"), 1)]);
         assert_eq!(traces.height_datum, HeightDatum::None);
+    }
+
+    /// What is refused of a drive of 10 m/s, a second a row, whose times `time` writes.
+    fn refused(column: &str, time: impl Fn(i64) -> String) -> (Traces, Vec<String>) {
+        let rows = (0..20).map(|i| format!("{},127.1,{:.6}\n", time(i), 37.4 + i as f64 * 9e-5));
+        let text = format!("{column},lon,lat\n{}", rows.collect::<String>());
+        let mut quarantine = Quarantine::new();
+        let none = CsvColumns::new();
+        let traces =
+            read(text.as_bytes(), Path::new("g.csv"), &none, TimeRule::default(), &mut quarantine).expect("reads");
+        (traces, quarantine.iter().map(|(_, reason, r)| format!("{} x {reason}", r.count)).collect())
+    }
+
+    #[test]
+    fn dates_in_a_coarser_unit_than_the_columns_are_told_by_their_speed() {
+        let second = 1_714_521_600_i64;
+        let cases = [
+            ("t_ns", 1_000_000, "microseconds", "t_us"),
+            ("t_ns", 1_000, "milliseconds", "t_ms"),
+            ("t_ns", 1, "seconds", "t_s"),
+            ("t_ms", 1, "seconds", "t_s"),
+        ];
+        for (column, per_second, unit, right) in cases {
+            let (traces, reasons) = refused(column, |i| ((second + i) * per_second).to_string());
+            let want =
+                format!("20 x values of `{column}` look like {unit}: rename the column `{right}` (read without times)");
+            assert_eq!(reasons, [want]);
+            assert!(traces.tracks[0].fixes.len() == 20 && traces.tracks[0].fixes.iter().all(|f| f.t.is_none()));
+        }
+        // Half an hour since boot has as many digits as milliseconds of a date.
+        let (traces, reasons) = refused("t_ns", |i| (1_714_521_600_000 + i * 1_000_000_000).to_string());
+        assert!(reasons.is_empty() && traces.tracks[0].fixes.iter().all(|f| f.t.is_some()), "{reasons:?}");
+    }
+
+    #[test]
+    fn numbers_in_a_column_of_dates_are_named_as_the_fault() {
+        let text = "timestamp,lon,lat\n1714521600,127.1,37.4\n1714521601,127.1,37.5\n";
+        let none = CsvColumns::new();
+        let error = read(text.as_bytes(), Path::new("g.csv"), &none, TimeRule::default(), &mut Quarantine::new())
+            .expect_err("no time in it");
+        let said = error.to_string();
+        assert!(said.contains("`timestamp` holds no date") && said.contains("`t_s`, `t_ms` or `t_ns`"), "{said}");
     }
 }

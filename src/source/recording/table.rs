@@ -11,7 +11,7 @@ use crate::time::{ClockScale, Timestamp};
 use super::civil;
 
 /// Columns that hold a count of time, with their unit in nanoseconds.
-const COUNTS: [(&str, i64); 4] = [("t_ns", 1), ("t_us", 1_000), ("t_ms", 1_000_000), ("t_s", 1_000_000_000)];
+pub(super) const COUNTS: [(&str, i64); 4] = [("t_ns", 1), ("t_us", 1_000), ("t_ms", 1_000_000), ("t_s", 1_000_000_000)];
 
 /// Other spellings (in lower case) of our names, taken where neither our name nor a mapping is there. Units must be
 /// certain from the name alone, so `speed` and `altitude` are not here.
@@ -21,6 +21,10 @@ const SPELLINGS: [(&str, &[&str]); 4] = [
     ("time", &["timestamp", "datetime", "date_time", "utc"]),
     ("track", &["trackid", "track_id", "trajectory_id", "trip_id"]),
 ];
+
+/// Why a number in a column of dates is refused.
+pub(super) const NUMBER_FOR_DATE: &str =
+    "its time is a number where a date is read: numbers belong in `t_s`, `t_ms` or `t_ns`";
 
 /// How times without a zone or on another clock become UTC.
 #[derive(Debug, Clone, Copy, Default)]
@@ -105,6 +109,17 @@ impl<R: BufRead> Table<R> {
         })
     }
 
+    /// The name in the file of the column of times that are counts, and the nanoseconds of its unit.
+    pub(super) fn counted(&self) -> Option<(&str, i64)> {
+        let (column, unit) = self.time?;
+        Some((&self.header[column], unit?))
+    }
+
+    /// The name in the file of the column of times, whatever they are.
+    pub(super) fn time_name(&self) -> &str {
+        self.time.map_or("", |(column, _)| &self.header[column])
+    }
+
     /// Whether there is a column of times.
     pub(super) fn has_time(&self) -> bool {
         self.time.is_some()
@@ -177,7 +192,12 @@ impl<R: BufRead> Table<R> {
                 .and_then(|civil| civil.instant(rule.zone_s))
                 .and_then(|t| civil::utc_of_civil(t, rule.scale)),
         };
-        time.map(Some).ok_or("the time is not a time")
+        let reason = || match civil::count_ns(text, 1) {
+            Some(_) if unit.is_none() => NUMBER_FOR_DATE,
+            Some(_) => "the time lies beyond the year 2261: its values have another unit than the name of their column",
+            None => "the time is not a time",
+        };
+        time.map(Some).ok_or_else(reason)
     }
 }
 
@@ -241,6 +261,18 @@ mod tests {
         let wrong = CsvColumns::from([("lat".to_string(), "breite".to_string())]);
         let error = Table::open(b"lat,lon\n" as &[u8], &wrong).err().expect("refused").to_string();
         assert!(error.contains("breite") && error.contains("lat, lon"), "{error}");
+    }
+
+    #[test]
+    fn a_number_for_a_date_and_a_count_of_another_unit_are_told_from_what_is_no_time() {
+        let reason = |text: &str| {
+            let mut table = Table::open(text.as_bytes(), &CsvColumns::new()).expect("opens");
+            assert!(table.advance().expect("a row"));
+            table.time(TimeRule::default()).expect_err("refused")
+        };
+        assert_eq!(reason("time,a\n1714521600.5,1\n"), NUMBER_FOR_DATE);
+        assert_eq!(reason("time,a\nnoon,1\n"), "the time is not a time");
+        assert!(reason("t_s,a\n1714521600000,1\n").contains("another unit"));
     }
 
     #[test]
