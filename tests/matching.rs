@@ -72,3 +72,52 @@ fn every_format_has_a_row_for_each_fix() {
     let bytes = std::fs::read(&file).expect("written");
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
 }
+
+/// What `worldloom match` of a trace with these bytes says: its exit code, stdout and stderr.
+fn match_text(name: &str, text: &str, arguments: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join(name);
+    std::fs::write(&trace, text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_worldloom"))
+        .args(["match", trace.to_str().expect("UTF-8"), "--map", town("map/town.osm.pbf").to_str().expect("UTF-8")])
+        .args(arguments)
+        .output()
+        .expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn an_ending_of_no_format_is_an_error_that_names_the_endings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("x.xyz");
+    let name = out.to_str().expect("UTF-8");
+    let text = "lon,lat\n1,2\n";
+    let (code, _, said) = match_text("a.csv", text, &["--out", name]);
+    assert!(code == 2 && said.contains(".geojson, .json, .csv and .parquet") && !out.exists(), "{code}: {said}");
+    let (code, ..) = match_text("a.csv", text, &["--out", name, "--format", "csv"]);
+    assert!(code == 3 && out.exists());
+}
+
+#[test]
+fn a_trace_of_another_place_than_the_map_is_told_with_both_boxes() {
+    let (code, _, said) = match_text("a.csv", "lon,lat\n1.5,2.5\n1.501,2.5\n", &[]);
+    assert!(code == 3 && said.contains("do not overlap: the trace lies in [1.5000, 2.5000, 1.5010, 2.5000]"), "{said}");
+}
+
+#[test]
+fn times_since_boot_are_matched_as_they_are_and_numbers_for_dates_named() {
+    let drive = std::fs::read_to_string(town("drives/drive-1/gnss.csv")).expect("readable");
+    let with = |column: &str| -> String {
+        let places =
+            drive.lines().skip(1).map(|line| line.splitn(4, ',').skip(1).take(2).collect::<Vec<_>>().join(","));
+        let rows = places.enumerate().map(|(i, place)| format!("{},{place}\n", i + 1));
+        format!("{column},lon,lat\n{}", rows.collect::<String>())
+    };
+    let (code, out, said) = match_text("a.csv", &with("t_s"), &["--json"]);
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    assert!(said.contains("unknown epoch") && !said.contains("without times"), "{code}: {said}");
+    assert_eq!(answer["points"][1]["t_ns"], 2_000_000_000_i64);
+    let (code, _, said) = match_text("a.csv", &with("time"), &[]);
+    assert!(code == 1 && said.contains("`time` holds no date") && said.contains("`t_s`, `t_ms` or `t_ns`"), "{said}");
+}

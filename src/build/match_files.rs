@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::coord::BBox;
 use crate::dataset::matched::{MatchedRow, matched_table};
 use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::{Break, Matched, Matcher};
@@ -281,6 +282,16 @@ impl TraceMatch {
         !self.matched.breaks.is_empty()
             || !self.quarantine.is_empty()
             || self.matched.points.iter().any(|p| p.way.is_none())
+    }
+
+    /// The boxes of the trace and of the roads, where nothing was matched and they share no place: another map is meant.
+    pub fn apart(&self) -> Option<[BBox; 2]> {
+        if self.matched.points.iter().any(|p| p.way.is_some()) {
+            return None;
+        }
+        let places = self.tracks.iter().flatten().map(|fix| (fix.place.lon_deg, fix.place.lat_deg));
+        let (trace, map) = (BBox::of_points(places)?, self.graph.extent()?);
+        (!trace.intersects(&map)).then_some([trace, map])
     }
 
     /// Writes `{points, path, breaks}`; unmatched points have nulls.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueHint::{AnyPath, FilePath};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -53,15 +53,13 @@ enum Format {
 ///
 /// # Errors
 ///
-/// Those of [`match_files`]; [`ErrorKind::Config`] for binary output to a terminal.
+/// Those of [`match_files`]; [`ErrorKind::Config`] for binary output to a terminal, or a file whose ending is no format's.
 pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Outcome> {
-    let ending = args.out.as_deref().and_then(|p| p.extension()).map(|e| e.to_string_lossy().to_ascii_lowercase());
-    let by_ending = match ending.as_deref() {
-        Some("csv") => Format::Csv,
-        Some("parquet") => Format::Parquet,
+    let format = match (args.format, &args.out) {
+        (Some(format), _) => format,
+        (None, Some(out)) if !ctx.json => by_ending(out)?,
         _ => Format::Geojson,
     };
-    let format = args.format.unwrap_or(by_ending);
     if !ctx.json && format == Format::Parquet && args.out.is_none() && std::io::stdout().is_terminal() {
         let what = "Parquet is binary, which does not belong on a terminal".to_string();
         return Err(ErrorKind::Config(what).bare().with_hint("pass `--out FILE`, or pipe it"));
@@ -86,7 +84,31 @@ pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Ou
         let _ =
             writeln!(std::io::stderr(), "{unmatched} of {all} fixes are on no road; the path breaks {breaks} times");
     }
+    if let Some(boxes) = found.apart() {
+        let [trace, map] = boxes.map(|b| format!("[{:.4}, {:.4}, {:.4}, {:.4}]", b.xmin, b.ymin, b.xmax, b.ymax));
+        let _ = writeln!(
+            std::io::stderr(),
+            "trace and map do not overlap: the trace lies in {trace}, the roads of the map in {map} \
+            (west, south, east, north)"
+        );
+    }
+    if found.tracks.iter().flatten().find_map(|fix| fix.t).is_some_and(|t| !t.is_date()) {
+        let _ = writeln!(std::io::stderr(), "the times of the trace are no dates: they count from an unknown epoch");
+    }
     Ok(Outcome::found_if(found.is_partial()))
+}
+
+/// The format that a file's ending tells.
+fn by_ending(out: &Path) -> Result<Format> {
+    match out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).as_deref() {
+        Some("geojson" | "json") => Ok(Format::Geojson),
+        Some("csv") => Ok(Format::Csv),
+        Some("parquet") => Ok(Format::Parquet),
+        _ => {
+            let what = format!("`--out {}`: its ending is none of .geojson, .json, .csv and .parquet", out.display());
+            Err(ErrorKind::Config(what).bare().with_hint("name one of these, or say `--format`"))
+        }
+    }
 }
 
 fn write(found: &TraceMatch, json: bool, format: Format, out: &mut dyn Write) -> Result<()> {

@@ -13,7 +13,7 @@ mod modes;
 mod store;
 mod turns;
 
-use crate::coord::LocalPlane;
+use crate::coord::{BBox, LocalPlane};
 
 pub use build::{NodeFlags, Restriction, RoadGraphBuilder, RoadLine, Via};
 pub use grid::Segment;
@@ -306,6 +306,11 @@ impl RoadGraph {
         let from = self.roads[road as usize].first_point as usize;
         let to = self.roads.get(road as usize + 1).map_or(self.points.len(), |r| r.first_point as usize);
         from..to
+    }
+
+    /// The smallest box around all roads; `None` without one.
+    pub fn extent(&self) -> Option<BBox> {
+        BBox::of_points((0..self.points.len()).map(|point| self.degrees(point)))
     }
 
     fn degrees(&self, point: usize) -> (f64, f64) {
