@@ -145,7 +145,11 @@ impl<'a> Tracer<'a> {
         let at = |t: f64| match t {
             0.0 => p,
             1.0 => q,
-            _ => std::array::from_fn(|i| p[i] + (q[i] - p[i]) * t),
+            _ => {
+                // Along a straight line it is the inverse distance that goes evenly with the pixels.
+                let inverse = (1.0 - t) / p[2] + t / q[2];
+                [p[0] + (q[0] - p[0]) * t, p[1] + (q[1] - p[1]) * t, 1.0 / inverse]
+            }
         };
         let (start, end) = (at(t0), at(t1));
         match self.lines.last_mut() {
