@@ -1,13 +1,13 @@
 //! Media on their way into a shard: read, hashed, checked, stripped or re-encoded.
 
-use image::{DynamicImage, ImageEncoder};
+use image::DynamicImage;
 use ndarray::ArrayView2;
 
 use crate::error::{ErrorKind, Result};
 use crate::privacy::{Metadata, strip_metadata};
 use crate::record::{FrameFormat, FrameRecord, MediaRef, Modality};
 use crate::source::recording::lidar::read_points;
-use crate::source::recording::picture::read_picture;
+use crate::source::recording::picture::{encode_png, read_picture};
 use crate::source::{Limits, RecordingSource};
 
 use super::ImageOutput;
@@ -158,11 +158,7 @@ pub fn encode(picture: &DynamicImage, output: ImageOutput) -> Result<(Vec<u8>, F
 pub fn encode_mask(mask: &ArrayView2<'_, u8>) -> Result<Vec<u8>, ErrorKind> {
     let (height, width) = mask.dim();
     let pixels: Vec<u8> = mask.iter().copied().collect();
-    let mut bytes = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut bytes)
-        .write_image(&pixels, width as u32, height as u32, image::ExtendedColorType::L8)
-        .map_err(|e| ErrorKind::malformed("PNG", e.to_string()))?;
-    Ok(bytes)
+    encode_png(&pixels, width as u32, height as u32, image::ExtendedColorType::L8)
 }
 
 fn encode_jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, ErrorKind> {

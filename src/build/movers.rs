@@ -1,6 +1,6 @@
 //! Masks of what moves, from the boxes of a source: beside a picture a mask of its size, beside a sweep one of a pixel a point.
 
-use image::{ExtendedColorType, ImageEncoder};
+use image::ExtendedColorType;
 use nalgebra::Vector3;
 
 use crate::coord::{Camera, Pose};
@@ -9,6 +9,7 @@ use crate::record::{FrameFormat, FrameRecord, Modality};
 use crate::render::{box_mask, points_in_boxes};
 use crate::source::Limits;
 use crate::source::recording::lidar::read_points;
+use crate::source::recording::picture::encode_png;
 
 use super::frames::{FrameJob, Placed};
 use super::media::Prepared;
@@ -58,10 +59,7 @@ pub fn moving_mask(
         }
     };
     let Some(mask) = mask else { return Ok(None) };
-    let mut bytes = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut bytes)
-        .write_image(&mask, size.0, size.1, ExtendedColorType::L8)
-        .map_err(|e| ErrorKind::malformed("PNG", e.to_string()))?;
+    let bytes = encode_png(&mask, size.0, size.1, ExtendedColorType::L8)?;
     Ok(Some(Prepared {
         bytes,
         format: FrameFormat::Png,

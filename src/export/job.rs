@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::{ExtendedColorType, RgbImage};
 use ndarray::Array2;
 
 use super::card::{Card, EXPORT, Summary};
@@ -20,6 +19,7 @@ use crate::dataset::unit::list_files;
 use crate::error::{ErrorKind, Result};
 use crate::record::Modality;
 use crate::sample::SampleRow;
+use crate::source::recording::picture::encode_png;
 
 /// Quality of JPEG pictures that are not copied.
 const JPEG_QUALITY: u8 = 95;
@@ -378,11 +378,7 @@ pub fn jpeg(picture: &RgbImage) -> Result<Vec<u8>> {
 pub fn keep_png(mask: &Array2<u8>) -> Result<Vec<u8>> {
     let (height, width) = mask.dim();
     let keep: Vec<u8> = mask.iter().map(|m| if *m == 0 { 255 } else { 0 }).collect();
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(&keep, width as u32, height as u32, ExtendedColorType::L8)
-        .map_err(|e| ErrorKind::malformed("mask", e.to_string()).bare())?;
-    Ok(bytes)
+    encode_png(&keep, width as u32, height as u32, ExtendedColorType::L8).map_err(ErrorKind::bare)
 }
 
 /// A name of letters, digits, `-` and `_`, which every file system takes; other characters become `_`.

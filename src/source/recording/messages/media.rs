@@ -3,8 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use image::{ExtendedColorType, ImageEncoder};
+use image::ExtendedColorType;
 
+use super::super::picture::encode_png;
 use super::block;
 use super::value::Value;
 use crate::error::ErrorKind;
@@ -44,11 +45,7 @@ fn file(payload: &[u8], layout: &MessageLayout) -> Result<Vec<u8>, ErrorKind> {
                 3 => ExtendedColorType::Rgb8,
                 _ => ExtendedColorType::Rgba8,
             };
-            let mut png = Vec::new();
-            image::codecs::png::PngEncoder::new(&mut png)
-                .write_image(&pixels, width, height, colour)
-                .map_err(|e| ErrorKind::malformed("PNG", e.to_string()))?;
-            Ok(png)
+            encode_png(&pixels, width, height, colour)
         }
         MessageLayout::Points { ref header, stride, width, height, step } => {
             let mut pcd = header.clone().into_bytes();

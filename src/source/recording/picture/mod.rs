@@ -3,6 +3,7 @@
 
 mod container;
 mod decode;
+mod encode;
 mod exif;
 mod xmp;
 
@@ -11,6 +12,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 pub use decode::read_picture;
+pub use encode::encode_png;
 
 use crate::error::ErrorKind;
 use crate::record::{CameraIntrinsics, CameraModelKind, FrameFormat, GeoTag};

@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::ExtendedColorType;
-use image::ImageEncoder;
 use rusty_h265::{Decoder, Picture};
 
 use crate::error::ErrorKind;
 use crate::record::{VideoPicture, VideoStretch};
 
+use super::super::picture::encode_png;
 use super::colour::rgb;
 use super::stretches::units;
 
@@ -45,11 +45,7 @@ pub(in crate::source) fn video_media(picture: &VideoPicture) -> Result<Vec<u8>, 
     if shown.dimensions() != (stretch.width, stretch.height) {
         return Err(malformed("it is not as large as its stream says"));
     }
-    let mut png = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut png)
-        .write_image(shown.as_raw(), stretch.width, stretch.height, ExtendedColorType::Rgb8)
-        .map_err(|e| ErrorKind::malformed("PNG", e.to_string()))?;
-    Ok(png)
+    encode_png(shown.as_raw(), stretch.width, stretch.height, ExtendedColorType::Rgb8)
 }
 
 /// The cursor of a stretch; the one that was not used for the longest makes room for a new one.
