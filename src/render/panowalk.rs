@@ -7,10 +7,7 @@ use rayon::prelude::*;
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
 use crate::error::ErrorKind;
 
-use super::lanes::{self, bilinear};
-
-/// Steps between two pixels that a position is rounded to.
-const STEPS: f64 = lanes::STEPS as f64;
+use super::lanes::{self, STEP_BITS, STEPS};
 
 /// Where a view along a route looks; headings in the world's axes, counter-clockwise from x (east).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,21 +100,20 @@ pub struct Crop {
     panorama: [usize; 2],
     /// Width and height of the crop.
     size: [usize; 2],
-    /// Row by row: where the four pixels begin, and how far between them, in steps: right, then down.
-    places: Vec<Place>,
+    /// Whether the last column is a neighbour of the first.
+    wraps: bool,
+    /// Row by row: the upper left of the four pixels around a place; [`NOWHERE`] where the camera has no ray.
+    first: Vec<u32>,
+    /// How far right of it the place is (the lowest bits) and how far below it, in steps; and [`BORDER`].
+    steps: Vec<u16>,
     /// 255 where the nadir is, which a mount or a vehicle hides; shape `(H, W)`.
     nadir: Array2<u8>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// First pixel of the upper row, of the lower row; `u32::MAX` where the camera has no ray.
-    rows: [u32; 2],
-    /// To the column on the right, in pixels: 1, or back to the first column.
-    right: i32,
-    x: u8,
-    y: u8,
-}
+/// No pixel.
+const NOWHERE: u32 = u32::MAX;
+/// The four pixels are not a square of the picture: the place is right of the last column or below the last row.
+const BORDER: u16 = 1 << 15;
 
 impl Crop {
     /// A view `panorama_se3_view` (its translation does not count) with a camera, of panoramas `width` × `height`.
@@ -152,32 +148,28 @@ impl Crop {
         let size = [camera.width() as usize, camera.height() as usize];
         let down = libm::cos(nadir_deg.clamp(0.0, 180.0).to_radians());
         let wraps = source.is_some_and(|s| s.model() == CameraModelKind::Equirectangular);
-        let nowhere = (Place { rows: [u32::MAX; 2], right: 0, x: 0, y: 0 }, 0);
+        let nowhere = (NOWHERE, (0, 0));
         let place = |i: usize| {
             let (row, column) = (i / size[0], i % size[0]);
             let Some(ray) = camera.unproject(column as f64, row as f64) else { return nowhere };
             let ray = source_se3_view.rotation * ray;
             let seen = |s: &Camera| s.project(ray).filter(|at| wraps || s.contains(*at));
             let Some((u, v)) = source.and_then(seen) else { return nowhere };
-            let steps = STEPS as i64;
-            let (u, v) = ((u * STEPS).round() as i64, ((v * STEPS).round() as i64).max(0));
+            let steps = i64::from(STEPS);
+            let [u, v] = [u, v].map(|a| (a * f64::from(STEPS)).round() as i64);
             // Beside the centres of the outermost pixels there is nothing to mix with, except across the seam.
-            let u = if wraps { u } else { u.clamp(0, (width as i64 - 1) * steps) };
-            let left = u.div_euclid(steps).rem_euclid(width as i64) as u32;
-            let above = (v.div_euclid(steps) as usize).min(height - 1);
-            let below = (above + 1).min(height - 1);
-            let rows = [above, below].map(|row| (row * width) as u32 + left);
-            let right = match (left as usize + 1 < width, wraps) {
-                (true, _) => 1,
-                (false, true) => 1 - width as i32,
-                (false, false) => 0,
-            };
+            let u = if wraps { u.rem_euclid(width as i64 * steps) } else { u.clamp(0, (width as i64 - 1) * steps) };
+            let v = v.clamp(0, (height as i64 - 1) * steps);
+            let (left, above) = ((u / steps) as usize, (v / steps) as usize);
+            let inside = left + 1 < width && above + 1 < height;
+            let steps = (u % steps) as u16 | ((v % steps) as u16) << STEP_BITS | if inside { 0 } else { BORDER };
             let masked = nadir_deg > 0.0 && ray.y >= down * ray.norm();
-            (Place { rows, right, x: u.rem_euclid(steps) as u8, y: v.rem_euclid(steps) as u8 }, u8::from(masked) * 255)
+            ((above * width + left) as u32, (steps, u8::from(masked) * 255))
         };
-        let (places, masked): (Vec<Place>, Vec<u8>) = (0..size[0] * size[1]).into_par_iter().map(place).unzip();
+        let (first, (steps, masked)): (Vec<u32>, (Vec<u16>, Vec<u8>)) =
+            (0..size[0] * size[1]).into_par_iter().map(place).unzip();
         let nadir = Array2::from_shape_fn((size[1], size[0]), |(row, column)| masked[row * size[0] + column]);
-        Crop { panorama, size, places, nadir }
+        Crop { panorama, size, wraps, first, steps, nadir }
     }
 
     /// 255 where the nadir is masked; shape `(H, W)`.
@@ -200,17 +192,54 @@ impl Crop {
         let pixels = panorama.as_slice().unwrap_or_default();
         let [across, down] = self.size;
         let mut out = vec![0; 3 * across * down];
-        let rows = out.par_chunks_mut(3 * across).zip(self.places.par_chunks(across));
-        rows.with_min_len(64).for_each(|(out, places)| {
-            for (out, place) in out.chunks_exact_mut(3).zip(places) {
-                if place.rows[0] == u32::MAX {
-                    continue;
-                }
-                let rows = place.rows.map(|row| row as usize);
-                out.copy_from_slice(&bilinear(pixels, rows, place.right, [place.x, place.y].map(u64::from)));
+        let rows = out.par_chunks_mut(3 * across).zip(self.first.par_chunks(across)).zip(self.steps.par_chunks(across));
+        rows.with_min_len(64).for_each(|((out, first), steps)| {
+            let (out, out_rest) = out.as_chunks_mut::<12>();
+            let (first, first_rest) = first.as_chunks::<4>();
+            let (steps, steps_rest) = steps.as_chunks::<4>();
+            for ((out, first), steps) in out.iter_mut().zip(first).zip(steps) {
+                *out = self.four(pixels, first, steps);
             }
+            let (mut first, mut steps) = ([NOWHERE; 4], [0; 4]);
+            first[..first_rest.len()].copy_from_slice(first_rest);
+            steps[..steps_rest.len()].copy_from_slice(steps_rest);
+            out_rest.copy_from_slice(&self.four(pixels, &first, &steps)[..out_rest.len()]);
         });
         Array3::from_shape_vec((down, across, 3), out).map_err(|e| ErrorKind::malformed("crop", e.to_string()))
+    }
+
+    /// The colours at four places.
+    #[inline]
+    fn four(&self, pixels: &[u8], first: &[u32; 4], steps: &[u16; 4]) -> [u8; 12] {
+        let (mut tops, mut bottoms) = ([0; 4], [0; 4]);
+        for i in 0..4 {
+            let at = first[i] as usize;
+            let square = (lanes::pair(pixels, at), lanes::pair(pixels, at + self.panorama[0]));
+            if let ((Some(top), Some(bottom)), true) = (square, steps[i] < BORDER) {
+                (tops[i], bottoms[i]) = (top, bottom);
+            } else {
+                [tops[i], bottoms[i]] = self.at_border(pixels, first[i]);
+            }
+        }
+        lanes::mix(tops, bottoms, *steps)
+    }
+
+    /// The four pixels around a place right of the last column, below the last row, at the very end, or nowhere (black).
+    #[cold]
+    fn at_border(&self, pixels: &[u8], first: u32) -> [u64; 2] {
+        if first == NOWHERE {
+            return [0; 2];
+        }
+        let [width, height] = self.panorama;
+        let at = first as usize;
+        let (row, column) = (at / width, at % width);
+        let right = match column + 1 < width {
+            true => 1,
+            false if self.wraps => 1 - width as isize,
+            false => 0,
+        };
+        let below = if row + 1 < height { at + width } else { at };
+        [at, below].map(|left| lanes::two(pixels, left, left.wrapping_add_signed(right)))
     }
 }
 

@@ -48,6 +48,14 @@ impl RowProjector {
         matches!(self.model, Model::Pinhole | Model::Brown { .. })
     }
 
+    /// Pixels that a turn of one radian moves what is seen, on the axis.
+    pub fn pixels_per_radian(&self) -> f32 {
+        match self.model {
+            Model::Panorama { width, .. } => width / std::f32::consts::TAU,
+            _ => self.k[0].max(self.k[1]),
+        }
+    }
+
     /// Turns points in the camera frame into pixels, in place: `x` into u, `y` into v, and `z` into nearness, which is
     /// `scale` over z for pinholes and `scale` over the distance for the others.
     ///

@@ -8,23 +8,31 @@
 //! Each pixel of the target shows the nearest quadrilateral over its centre; the earlier pixel of the source wins a tie.
 //! So the result depends neither on the order of the work nor on the number of threads.
 
-mod raster;
+mod block;
+mod fill;
+mod links;
+mod place;
+mod quad;
 mod rays;
 mod surface;
+mod zbuffer;
 
-use nalgebra::Matrix3;
 use ndarray::{Array2, Array3, ArrayView3};
 use rayon::prelude::*;
 
 use crate::coord::{Camera, CameraModelKind, Pose, RowProjector};
 use crate::error::ErrorKind;
 
-use raster::{Block, Corners, EMPTY, LANES, Packing, ZBuffer};
+use super::lanes;
+use fill::{Motion, Strip};
+use place::Places;
 pub use rays::SourceRays;
+use rays::TILE;
 pub use surface::Surface;
+use zbuffer::ZBuffer;
 
-/// Rows of a source that are worth a thread.
-const ROWS_PER_BAND: usize = 64;
+/// Rows of a source that are worth a thread; whole strips of tiles.
+const ROWS_PER_BAND: usize = 16 * TILE;
 
 /// What a target camera sees of a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,24 +86,31 @@ impl Splat {
         }
         let rgb = rgb.as_standard_layout();
         let rgb = rgb.as_slice().unwrap_or_default();
-        let buffer = self.buffer(surface, target_se3_source)?;
-        let packing = Packing::new(width * height);
+        let ZBuffer { nearness: mut depth, place, places, .. } = self.buffer(surface, target_se3_source)?;
         let [across, down] = self.target;
         let (mut colours, mut seen) = (vec![0; 3 * across * down], vec![0; across * down]);
-        let mut depth = vec![f32::NAN; across * down];
         let rows = colours.par_chunks_mut(3 * across).zip(seen.par_chunks_mut(across));
-        let rows = rows.zip(depth.par_chunks_mut(across)).zip(buffer.par_chunks(across)).enumerate();
-        rows.with_min_len(64).for_each(|(row, (((colours, seen), depth), keys))| {
-            let z = self.target_z.as_ref().map(|z| &z[row * across..(row + 1) * across]);
-            let pixels = keys.iter().zip(colours.chunks_exact_mut(3)).zip(seen.iter_mut().zip(depth));
-            for (column, ((&key, colour), (seen, depth))) in pixels.enumerate() {
-                let Some((nearness, at)) = packing.unpack(key) else { continue };
-                colour.copy_from_slice(&surface.colour(rgb, at));
-                *seen = 255;
-                let z = z.map_or(1.0, |z| z[column]);
-                // Behind a fisheye's plane there is no depth along its axis.
-                *depth = if z > 0.0 { z / nearness } else { f32::NAN };
+        let rows = rows.zip(depth.par_chunks_mut(across).zip(place.par_chunks(across))).enumerate();
+        rows.with_min_len(64).for_each(|(row, ((colours, seen), (depth, place)))| {
+            for ((seen, depth), place) in seen.iter_mut().zip(depth.iter_mut()).zip(place) {
+                let holds = *place != place::NOTHING;
+                *seen = if holds { 255 } else { 0 };
+                *depth = if holds { 1.0 / *depth } else { f32::NAN };
             }
+            if let Some(z) = &self.target_z {
+                for (depth, z) in depth.iter_mut().zip(&z[row * across..]) {
+                    // Behind a fisheye's plane there is no depth along its axis.
+                    *depth = if *z > 0.0 { *depth * z } else { f32::NAN };
+                }
+            }
+            let (whole, rest) = place.as_chunks::<4>();
+            let (out, out_rest) = colours.as_chunks_mut::<12>();
+            for (out, four) in out.iter_mut().zip(whole) {
+                *out = colours_at(surface, rgb, places, *four);
+            }
+            let mut last = [place::NOTHING; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            out_rest.copy_from_slice(&colours_at(surface, rgb, places, last)[..out_rest.len()]);
         });
         let wrong = |e: ndarray::ShapeError| ErrorKind::malformed("picture", e.to_string());
         Ok(Warp {
@@ -112,13 +127,12 @@ impl Splat {
     /// [`ErrorKind::Malformed`] where the surface is not of the source camera's size.
     pub fn coverage(&self, surface: &Surface, target_se3_source: &Pose) -> Result<f64, ErrorKind> {
         let buffer = self.buffer(surface, target_se3_source)?;
-        let packing = Packing::new(self.source.width * self.source.height);
-        let seen = buffer.iter().filter(|&&key| packing.unpack(key).is_some()).count();
-        Ok(seen as f64 / buffer.len() as f64)
+        let seen = buffer.place.iter().filter(|place| **place != place::NOTHING).count();
+        Ok(seen as f64 / buffer.place.len() as f64)
     }
 
     /// The z-buffer of the target, filled by bands of source rows and merged: the nearest wins, whoever comes first.
-    fn buffer(&self, surface: &Surface, target_se3_source: &Pose) -> Result<Vec<u64>, ErrorKind> {
+    fn buffer(&self, surface: &Surface, target_se3_source: &Pose) -> Result<ZBuffer, ErrorKind> {
         let SourceRays { width, height, .. } = self.source;
         if surface.size() != [width, height] {
             let [w, h] = surface.size();
@@ -126,97 +140,38 @@ impl Splat {
             return Err(ErrorKind::malformed("depth", reason));
         }
         let motion = Motion::new(target_se3_source);
+        let places = Places::new([width, height]);
+        let empty = || ZBuffer::new(self.target, self.target_wraps, places);
+        // Bands are whole strips, so that tiles are the same for any number of them.
+        let strips = height.div_ceil(TILE);
         let bands = rayon::current_num_threads().min(height / ROWS_PER_BAND).max(1);
-        let from = |band: usize| band * height / bands;
+        let from = |band: usize| band * strips / bands;
         let fill = |band: usize| {
-            let mut buffer = ZBuffer::new(self.target, self.target_wraps, Packing::new(width * height));
-            self.fill(surface, &motion, from(band)..from(band + 1), &mut buffer);
-            buffer.keys
+            let mut buffer = empty();
+            let mut strip = Strip::new(&self.source, &self.projector, surface, &motion);
+            (from(band)..from(band + 1)).for_each(|row| strip.paint(row, &mut buffer));
+            buffer
         };
         if bands == 1 {
             return Ok(fill(0));
         }
         let merged = (0..bands).into_par_iter().map(fill).reduce_with(|mut a, b| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a = (*a).min(b));
+            a.merge(&b);
             a
         });
-        Ok(merged.unwrap_or_else(|| vec![EMPTY; self.target[0] * self.target[1]]))
-    }
-
-    fn fill(&self, surface: &Surface, motion: &Motion, rows: std::ops::Range<usize>, buffer: &mut ZBuffer) {
-        let width = self.source.width;
-        // Whole blocks: what lies beyond the row has no nearness.
-        let padded = width.next_multiple_of(LANES) + 1;
-        let (mut above, mut below) = (Corners::new(padded), Corners::new(padded));
-        self.corners(surface, motion, rows.start, &mut above);
-        for row in rows {
-            self.corners(surface, motion, row + 1, &mut below);
-            for from in (0..width).step_by(LANES) {
-                let block = Block::new(&above, &below, from, self.target);
-                for column in from..(from + LANES).min(width) {
-                    let (k, index) = (column - from, row * width + column);
-                    if surface.nearness(index) == 0.0 || block.is_empty(k) {
-                        continue;
-                    }
-                    if block.is_plain(k) {
-                        buffer.plain(&block, k, index);
-                        continue;
-                    }
-                    let mut quad = [above.at(column), above.at(column + 1), below.at(column + 1), below.at(column)];
-                    for (corner, at) in quad.iter_mut().enumerate() {
-                        if at[2] == 0.0 {
-                            *at = self.torn(surface, motion, row, column, corner);
-                        }
-                    }
-                    buffer.paint(quad, index);
-                }
-            }
-            std::mem::swap(&mut above, &mut below);
-        }
-    }
-
-    /// The corners between source rows `row - 1` and `row`, in the target.
-    fn corners(&self, surface: &Surface, motion: &Motion, row: usize, out: &mut Corners) {
-        let n = self.source.width + 1;
-        surface.joined(row, &mut out.nearness[..n]);
-        let range = row * n..(row + 1) * n;
-        let [x, y, z] = [0, 1, 2].map(|i| &self.source.corners[i][range.clone()]);
-        let (r, t) = (&motion.rotation, &motion.translation);
-        for i in 0..n {
-            let w = out.nearness[i];
-            out.x[i] = r[0] * x[i] + r[1] * y[i] + r[2] * z[i] + t[0] * w;
-            out.y[i] = r[3] * x[i] + r[4] * y[i] + r[5] * z[i] + t[1] * w;
-            out.z[i] = r[6] * x[i] + r[7] * y[i] + r[8] * z[i] + t[2] * w;
-        }
-        self.projector.project(&mut out.x[..n], &mut out.y[..n], &mut out.z[..n], &out.nearness[..n]);
-    }
-
-    /// The corner (0 to 3, clockwise from the top left) of a pixel where the surface is torn.
-    fn torn(&self, surface: &Surface, motion: &Motion, row: usize, column: usize, corner: usize) -> [f32; 3] {
-        let w = surface.torn(row, column, corner);
-        let at = (row + corner / 2) * (self.source.width + 1) + column + usize::from(corner == 1 || corner == 2);
-        let [x, y, z] = [0, 1, 2].map(|i| self.source.corners[i][at]);
-        let (r, t) = (&motion.rotation, &motion.translation);
-        let mut x1 = [r[0] * x + r[1] * y + r[2] * z + t[0] * w];
-        let mut y1 = [r[3] * x + r[4] * y + r[5] * z + t[1] * w];
-        let mut z1 = [r[6] * x + r[7] * y + r[8] * z + t[2] * w];
-        self.projector.project(&mut x1, &mut y1, &mut z1, &[w]);
-        [x1[0], y1[0], z1[0]]
+        Ok(merged.unwrap_or_else(empty))
     }
 }
 
-/// `target_se3_source` in single precision, the rotation row by row.
-struct Motion {
-    rotation: [f32; 9],
-    translation: [f32; 3],
-}
-
-impl Motion {
-    fn new(pose: &Pose) -> Motion {
-        let r: Matrix3<f64> = pose.rotation.to_rotation_matrix().into_inner();
-        let rotation = std::array::from_fn(|i| r[(i / 3, i % 3)] as f32);
-        Motion { rotation, translation: std::array::from_fn(|i| pose.translation[i] as f32) }
+/// The colours at four places of a picture, black where nothing is seen.
+fn colours_at(surface: &Surface, rgb: &[u8], places: Places, four: [i32; 4]) -> [u8; 12] {
+    let (mut tops, mut bottoms, mut steps) = ([0; 4], [0; 4], [0; 4]);
+    for (i, place) in four.into_iter().enumerate() {
+        if let Some(at) = places.at(place) {
+            ([tops[i], bottoms[i]], steps[i]) = surface.colour(rgb, at);
+        }
     }
+    lanes::mix(tops, bottoms, steps)
 }
 
 #[cfg(test)]

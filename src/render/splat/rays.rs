@@ -8,6 +8,45 @@ use crate::coord::{Camera, CameraModelKind};
 
 /// A ray this close to the plane of a camera has no depth along its axis: cosine.
 pub(super) const FLATTEST: f64 = 0.01;
+/// Pixels along the side of a tile.
+pub(super) const TILE: usize = 4;
+
+/// Something at each corner of a grid.
+#[derive(Debug, Clone)]
+pub(super) struct Grid {
+    pub(super) columns: usize,
+    pub(super) values: Vec<f32>,
+}
+
+impl Grid {
+    pub(super) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+}
+
+/// The three of them that tiles need: their corners, the middles of their upper sides and of their left sides.
+#[derive(Debug, Clone)]
+pub(super) struct TileGrids {
+    pub(super) corners: Grid,
+    pub(super) tops: Grid,
+    pub(super) sides: Grid,
+}
+
+impl TileGrids {
+    /// Of what the corners of all pixels have; pixels beyond the last whole tile are in none.
+    pub(super) fn new(all: &Grid) -> TileGrids {
+        let (across, down) = ((all.columns - 1) / TILE, (all.values.len() / all.columns - 1) / TILE);
+        let pick = |rows: usize, columns: usize, [top, left]: [usize; 2]| {
+            let row = |row: usize| all.row(top + row * TILE)[left..].iter().step_by(TILE).take(columns).copied();
+            Grid { columns, values: (0..rows).flat_map(row).collect() }
+        };
+        TileGrids {
+            corners: pick(down + 1, across + 1, [0, 0]),
+            tops: pick(down, across, [0, TILE / 2]),
+            sides: pick(down, across, [TILE / 2, 0]),
+        }
+    }
+}
 
 /// Rays through the corners of a camera's pixels; made once for a camera, shared by all its pictures and targets.
 #[derive(Debug, Clone)]
@@ -16,8 +55,10 @@ pub struct SourceRays {
     pub(super) height: usize,
     /// A panorama's last column is a neighbour of its first.
     pub(super) wraps: bool,
-    /// x, y, z, each of `(height + 1) * (width + 1)`; z = 1 for pinholes, else unit rays; NaN where there is none.
-    pub(super) corners: Arc<[Vec<f32>; 3]>,
+    /// x, y, z at the corners of pixels; z = 1 for pinholes, else unit rays; NaN where there is none.
+    pub(super) corners: Arc<[Grid; 3]>,
+    /// The same for tiles.
+    pub(super) tiles: Arc<[TileGrids; 3]>,
     /// Fisheye only: z of the unit ray of each pixel, which makes distance of depth; NaN where there is no depth.
     pub(super) pixel_z: Option<Arc<Vec<f32>>>,
 }
@@ -44,12 +85,18 @@ impl SourceRays {
                 parts
             })
             .collect();
-        let mut corners = [const { Vec::new() }; 3];
-        for row in rows {
-            corners.iter_mut().zip(row).for_each(|(all, part)| all.extend(part));
+        let columns = width + 1;
+        let corners =
+            [0, 1, 2].map(|axis| Grid { columns, values: rows.iter().flat_map(|r| &r[axis]).copied().collect() });
+        let tiles = [0, 1, 2].map(|axis: usize| TileGrids::new(&corners[axis]));
+        SourceRays {
+            width,
+            height,
+            wraps: camera.model() == CameraModelKind::Equirectangular,
+            corners: Arc::new(corners),
+            tiles: Arc::new(tiles),
+            pixel_z: pixel_z(camera).map(Arc::new),
         }
-        let wraps = camera.model() == CameraModelKind::Equirectangular;
-        SourceRays { width, height, wraps, corners: Arc::new(corners), pixel_z: pixel_z(camera).map(Arc::new) }
     }
 }
 

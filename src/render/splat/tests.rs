@@ -97,18 +97,17 @@ fn judge(source: (&Camera, &Pose), target: (&Camera, &Pose)) -> (Vec<f64>, f64) 
     let rays = SourceRays::new(source.0);
     let surface = Surface::new(&rays, depth(source.0, source.1).view(), None).expect("fits");
     let splat = Splat::new(&rays, target.0);
-    let keys = splat.buffer(&surface, &(target.1.inverse() * *source.1)).expect("fits");
-    let width = target.0.width() as usize;
-    let packing = Packing::new(surface.size()[0] * surface.size()[1]);
+    let buffer = splat.buffer(&surface, &(target.1.inverse() * *source.1)).expect("fits");
+    let (width, height) = (target.0.width() as usize, target.0.height() as usize);
     let (mut errors, mut alike) = (Vec::new(), 0);
-    for (i, key) in keys.iter().enumerate() {
-        let (u, v) = ((i % width) as f64, (i / width) as f64);
-        let (right, found) = (truth(source, target, u, v), packing.unpack(*key));
+    for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
+        let (u, v) = (column as f64, row as f64);
+        let (right, found) = (truth(source, target, u, v), buffer.places.at(buffer.place[row * width + column]));
         alike += usize::from(right.is_some() == found.is_some());
-        if let (Some(_), Some((_, at))) = (right, found) {
+        if let (Some(_), Some(at)) = (right, found) {
             // Where what is shown really lies in the target.
-            let (row, column) = (at.index / surface.size()[0], at.index % surface.size()[0]);
-            let (su, sv) = (column as f64 + f64::from(at.x) / 256.0 - 0.5, row as f64 + f64::from(at.y) / 256.0 - 0.5);
+            let part = |steps: u32| f64::from(steps) / f64::from(lanes::STEPS) - 0.5;
+            let (su, sv) = (at.column as f64 + part(at.x), at.row as f64 + part(at.y));
             let lands = source.0.unproject(su, sv).and_then(|ray| {
                 let ray = source.1.rotation * ray;
                 let point = source.1.translation + ray * cast(source.1.translation, ray)?;
@@ -122,7 +121,7 @@ fn judge(source: (&Camera, &Pose), target: (&Camera, &Pose)) -> (Vec<f64>, f64) 
         }
     }
     errors.sort_by(f64::total_cmp);
-    (errors, alike as f64 / keys.len() as f64)
+    (errors, alike as f64 / (width * height) as f64)
 }
 
 #[test]
