@@ -10,7 +10,8 @@ use crate::show::{BuildFacts, report};
 
 use super::card::card;
 use super::maps::MapFacts;
-use super::plan::{Plan, label};
+use super::names::label;
+use super::plan::Plan;
 use super::references::ReferenceFacts;
 use super::run::{Built, UnitFacts};
 use super::segment::SegmentFacts;

@@ -9,7 +9,7 @@ use nalgebra::{UnitQuaternion, Vector3};
 use rayon::prelude::*;
 
 use crate::coord::{EnuFrame, Pose};
-use crate::dataset::rows::FrameRow;
+use crate::dataset::rows::{FrameRow, companion_id};
 use crate::dataset::shard::ShardWriter;
 use crate::error::{Quarantine, Result};
 use crate::fuse::{Movers, State, Track};
@@ -19,8 +19,8 @@ use crate::sample::ChannelFilter;
 use crate::source::{Limits, RecordingSource};
 
 use super::media::{Prepared, prepare};
-use super::movers::{as_mask, mask_id, moving_mask};
-use super::plan::encode_id;
+use super::movers::{Masked, as_mask, moving_mask};
+use super::names::encode_id;
 use super::{ImageOutput, Progress, check_stop};
 
 /// Bytes of media in memory at once: what keeps a build's memory flat.
@@ -81,6 +81,7 @@ pub fn store_frames(
     quarantine: &mut Quarantine,
 ) -> Result<Vec<FrameRow>> {
     let selected = place_frames(job);
+    let masked = Masked::new(&job.recording.frames);
     let mut rows = Vec::with_capacity(selected.len());
     for batch in batches(&selected, |placed| placed.frame.size) {
         let batch = &selected[batch];
@@ -90,7 +91,7 @@ pub fn store_frames(
             .map(|placed| {
                 let prepared = prepare(job.source, placed.frame, job.metadata, job.output, &Limits::default());
                 let prepared = prepared.and_then(|prepared| {
-                    let mask = moving_mask(job, placed, &prepared);
+                    let mask = moving_mask(job, &masked, placed, &prepared);
                     Ok((prepared, mask.map_err(|kind| kind.in_file(placed.frame.media.path()))?))
                 });
                 job.progress.advance(1);
@@ -105,7 +106,7 @@ pub fn store_frames(
                     }
                     rows.push(store(job, placed, &prepared, shard)?);
                     if let Some(mask) = mask {
-                        let (frame, id) = (as_mask(placed.frame), mask_id(&placed.id));
+                        let (frame, id) = (as_mask(placed.frame), companion_id(&placed.id, Modality::Mask));
                         rows.push(store(job, &Placed { frame: &frame, id, ..*placed }, &mask, shard)?);
                     }
                 }
@@ -179,12 +180,11 @@ pub fn place_frames<'a>(job: &FrameJob<'a>) -> Vec<Placed<'a>> {
 
 /// `RECORDING/CHANNEL/STEM`, unique; depth pictures and masks say what they are.
 pub fn frame_id(recording: &str, frame: &FrameRecord, taken: &mut BTreeSet<String>) -> String {
-    let kind = match frame.modality {
-        Modality::Depth => "depth-",
-        Modality::Mask => "mask-",
-        Modality::Camera | Modality::Lidar | Modality::Audio => "",
+    let plain = format!("{recording}/{}/{}", encode_id(&frame.channel), encode_id(&frame.stem));
+    let base = match frame.modality {
+        Modality::Depth | Modality::Mask => companion_id(&plain, frame.modality),
+        Modality::Camera | Modality::Lidar | Modality::Audio => plain,
     };
-    let base = format!("{recording}/{}/{kind}{}", encode_id(&frame.channel), encode_id(&frame.stem));
     let mut id = base.clone();
     let mut n = 1;
     while !taken.insert(id.clone()) {

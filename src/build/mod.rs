@@ -12,6 +12,7 @@ mod maps;
 mod match_files;
 mod media;
 mod movers;
+mod names;
 mod plan;
 mod progress;
 mod references;

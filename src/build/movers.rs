@@ -1,5 +1,7 @@
 //! Masks of what moves, from the boxes of a source: beside a picture a mask of its size, beside a sweep one of a pixel a point.
 
+use std::collections::BTreeSet;
+
 use image::ExtendedColorType;
 use nalgebra::Vector3;
 
@@ -14,6 +16,17 @@ use crate::source::recording::picture::encode_png;
 use super::frames::{FrameJob, Placed};
 use super::media::Prepared;
 
+/// What the source has masks of itself, by channel and stem.
+pub struct Masked<'a>(BTreeSet<(&'a str, &'a str)>);
+
+impl<'a> Masked<'a> {
+    /// Of all observations of a recording.
+    pub fn new(frames: &'a [FrameRecord]) -> Masked<'a> {
+        let masks = frames.iter().filter(|frame| frame.modality == Modality::Mask);
+        Masked(masks.map(|mask| (mask.channel.as_str(), mask.stem.as_str())).collect())
+    }
+}
+
 /// The mask of what moves in an observation that is about to be stored; `None` where nothing is known to.
 ///
 /// # Errors
@@ -21,6 +34,7 @@ use super::media::Prepared;
 /// Where its camera is none, or the mask cannot be written.
 pub fn moving_mask(
     job: &FrameJob<'_>,
+    masked: &Masked<'_>,
     placed: &Placed<'_>,
     prepared: &Prepared,
 ) -> Result<Option<Prepared>, ErrorKind> {
@@ -28,10 +42,9 @@ pub fn moving_mask(
     if job.movers.is_empty() || !matches!(frame.modality, Modality::Camera | Modality::Lidar) {
         return Ok(None);
     }
-    let own = |f: &FrameRecord| f.modality == Modality::Mask && f.channel == frame.channel && f.stem == frame.stem;
     let Some((t_ns, at)) = placed.t_ns.zip(placed.world_se3_sensor) else { return Ok(None) };
     // What the source masks itself is its own affair.
-    if job.recording.frames.iter().any(own) {
+    if masked.0.contains(&(frame.channel.as_str(), frame.stem.as_str())) {
         return Ok(None);
     }
     let sensor_se3_world = at.inverse();
@@ -74,12 +87,4 @@ pub fn moving_mask(
 /// The observation that such a mask is: of the same sensor, time and place.
 pub fn as_mask(frame: &FrameRecord) -> FrameRecord {
     FrameRecord { modality: Modality::Mask, intrinsics: None, ..frame.clone() }
-}
-
-/// The id of the mask of an observation: `RECORDING/CHANNEL/mask-STEM`.
-pub fn mask_id(id: &str) -> String {
-    match id.rsplit_once('/') {
-        Some((folder, stem)) => format!("{folder}/mask-{stem}"),
-        None => format!("mask-{id}"),
-    }
 }

@@ -7,7 +7,7 @@ use nalgebra::Vector3;
 use ndarray::{Array2, Array3, Array4, ArrayView3, Axis};
 
 use super::Dataset;
-use super::rows::{FrameRow, RecordingRow};
+use super::rows::{FrameRow, RecordingRow, companion_id};
 use crate::coord::{Camera, CameraIntrinsics, EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::record::Modality;
@@ -199,10 +199,9 @@ impl Dataset {
         })
     }
 
-    /// The depth picture or mask of a picture: `RECORDING/CHANNEL/depth-STEM` of `RECORDING/CHANNEL/STEM`.
+    /// The depth picture or mask of a picture.
     pub(super) fn companion(&self, picture: &FrameRow, modality: Modality) -> Result<Option<FrameRow>> {
-        let Some((folder, stem)) = picture.frame_id.rsplit_once('/') else { return Ok(None) };
-        match self.frame(&format!("{folder}/{}-{stem}", modality.name())) {
+        match self.frame(&companion_id(&picture.frame_id, modality)) {
             Ok(frame) => Ok(Some(frame).filter(|f| f.modality == modality.name())),
             Err(e) if matches!(e.kind(), ErrorKind::Unknown { .. }) => Ok(None),
             Err(e) => Err(e),

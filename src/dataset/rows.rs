@@ -1,5 +1,14 @@
 //! Rows of the tables beside `samples`, field for field as DESIGN section 5 has their columns.
 
+use crate::record::Modality;
+
+/// The id of the depth picture or mask that goes with an observation: `RECORDING/CHANNEL/mask-STEM` of
+/// `RECORDING/CHANNEL/STEM`.
+pub fn companion_id(frame_id: &str, modality: Modality) -> String {
+    let (folder, stem) = frame_id.rsplit_once('/').unwrap_or(("", frame_id));
+    format!("{folder}/{}-{stem}", modality.name())
+}
+
 /// A row of `frames/*.parquet`: an observation, its place and where its bytes lie.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FrameRow {
