@@ -182,33 +182,6 @@ fn degrees(value: f64) -> f64 {
     libm::round(value * 1e8) / 1e8
 }
 
-/// Digits of a number at the end of a buffer of zeros (as digits), at least so many; and where they begin.
-fn digits(mut value: u64, least: usize) -> ([u8; 24], usize) {
-    let mut buffer = [b'0'; 24];
-    let mut at = buffer.len();
-    while value >= 10 {
-        let pair = (value % 100) as u8;
-        value /= 100;
-        at -= 2;
-        buffer[at] = b'0' + pair / 10;
-        buffer[at + 1] = b'0' + pair % 10;
-    }
-    if value > 0 {
-        at -= 1;
-        buffer[at] = b'0' + value as u8;
-    }
-    (buffer, at.min(buffer.len() - least))
-}
-
-/// Adds a whole number in digits.
-fn put_integer(out: &mut Vec<u8>, value: i64) {
-    let (buffer, at) = digits(value.unsigned_abs(), 1);
-    if value < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&buffer[at..]);
-}
-
 /// Adds a number rounded to so many decimal places as JSON has it, without zeros at its end; `null` where it is none.
 ///
 /// It reads as [`short`] or [`degrees`] of the number. A number's shortest digits are sought in general; where the places
@@ -226,12 +199,16 @@ fn put_decimal(out: &mut Vec<u8>, value: f64, places: u32) {
         out.push(b'-');
     }
     let places = places as usize;
-    let (buffer, at) = digits(whole.abs() as u64, places + 1);
-    let point = buffer.len() - places;
-    out.extend_from_slice(&buffer[at..point]);
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(whole.abs() as u64).as_bytes();
+    let (units, parts) = digits.split_at(digits.len().saturating_sub(places));
+    out.extend_from_slice(if units.is_empty() { b"0" } else { units });
     out.push(b'.');
-    let zeros = buffer[point + 1..].iter().rev().take_while(|d| **d == b'0').count();
-    out.extend_from_slice(&buffer[point..buffer.len() - zeros]);
+    let first = out.len();
+    out.resize(first + places - parts.len(), b'0');
+    out.extend_from_slice(parts);
+    let zeros = out[first + 1..].iter().rev().take_while(|digit| **digit == b'0').count();
+    out.truncate(out.len() - zeros);
 }
 
 impl PointJson {
@@ -252,7 +229,7 @@ impl PointJson {
         let integer = |out: &mut Vec<u8>, name: &str, value: Option<i64>| {
             out.extend_from_slice(name.as_bytes());
             match value {
-                Some(value) => put_integer(out, value),
+                Some(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
                 None => out.extend_from_slice(b"null"),
             }
         };
@@ -518,9 +495,6 @@ mod tests {
             assert_eq!(text(value, SHORT).parse(), Ok(short(value)));
             assert_eq!(text(value, DEGREES).parse(), Ok(degrees(value)));
         }
-        let mut out = Vec::new();
-        [i64::MIN, -7, 0, i64::MAX].into_iter().for_each(|n| put_integer(&mut out, n));
-        assert_eq!(out, format!("{}-70{}", i64::MIN, i64::MAX).into_bytes());
     }
 
     #[test]
