@@ -171,29 +171,23 @@ mod tests {
         let mut recording = Recording::new("walk", "folder", "CC0-1.0");
         recording.frames = taken
             .iter()
-            .map(|(s, north_m)| FrameRecord {
-                channel: "camera".to_string(),
-                modality: Modality::Camera,
-                t: Some(Timestamp::from_ns(s * 1_000_000_000)),
-                geotag: Some(GeoTag {
-                    place: Geodetic::new(127.0, 37.0 + north_m / 110_985.0, 0.0),
-                    has_height: false,
-                    heading_deg: None,
-                    heading_sigma_deg: None,
-                    tilt: None,
-                    sigma_xy_m: None,
-                }),
-                stem: s.to_string(),
-                format: FrameFormat::Jpg,
-                media: MediaRef::File(format!("{s}.jpg").into()),
-                size: 1,
-                width: None,
-                height: None,
-                orientation: 1,
-                intrinsics: None,
-                points: None,
-                duration_ms: None,
-                source: SourceRef { path: format!("{s}.jpg").into(), record: None, license: "CC0-1.0".into() },
+            .map(|(s, north_m)| {
+                let file = format!("{s}.jpg");
+                let source = SourceRef { path: file.as_str().into(), record: None, license: "CC0-1.0".into() };
+                FrameRecord {
+                    channel: "camera".to_string(),
+                    t: Some(Timestamp::from_ns(s * 1_000_000_000)),
+                    geotag: Some(GeoTag {
+                        place: Geodetic::new(127.0, 37.0 + north_m / 110_985.0, 0.0),
+                        has_height: false,
+                        heading_deg: None,
+                        heading_sigma_deg: None,
+                        tilt: None,
+                        sigma_xy_m: None,
+                    }),
+                    stem: s.to_string(),
+                    ..FrameRecord::of_bytes(MediaRef::File(file.into()), 1, FrameFormat::Jpg, source)
+                }
             })
             .collect();
         recording

@@ -363,6 +363,29 @@ pub struct FrameRecord {
     pub source: SourceRef,
 }
 
+impl FrameRecord {
+    /// A picture of which only its bytes are known, for readers to fill in the rest: of which sensor, when, how large.
+    pub fn of_bytes(media: MediaRef, size: u64, format: FrameFormat, source: SourceRef) -> FrameRecord {
+        FrameRecord {
+            channel: String::new(),
+            modality: Modality::Camera,
+            t: None,
+            geotag: None,
+            stem: String::new(),
+            format,
+            media,
+            size,
+            width: None,
+            height: None,
+            orientation: 1,
+            intrinsics: None,
+            points: None,
+            duration_ms: None,
+            source,
+        }
+    }
+}
+
 /// Whether the sweeps of a kind of recording were compensated for motion by those who made them: their points lie as if all
 /// had been measured at the sweep's time.
 pub fn comes_compensated(kind: &str) -> bool {

@@ -284,22 +284,13 @@ impl Argoverse2Log {
         let size = file.metadata().map_err(io)?.len();
         let inside = path.strip_prefix(&log.folder).unwrap_or(path);
         let inside: Vec<_> = inside.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
+        let (media, source) = (MediaRef::File(path.to_path_buf()), self.source(log, &inside.join("/")));
         let mut frame = FrameRecord {
             channel: channel.to_string(),
             modality: Modality::Lidar,
             t: Some(Timestamp::from_ns(t_ns)),
-            geotag: None,
             stem,
-            format: FrameFormat::Feather,
-            media: MediaRef::File(path.to_path_buf()),
-            size,
-            width: None,
-            height: None,
-            orientation: 1,
-            intrinsics: None,
-            points: None,
-            duration_ms: None,
-            source: self.source(log, &inside.join("/")),
+            ..FrameRecord::of_bytes(media, size, FrameFormat::Feather, source)
         };
         if channel == LIDAR {
             frame.points = Some(lidar::header(&mut file, FrameFormat::Feather, limits)?.points);

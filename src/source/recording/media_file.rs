@@ -43,22 +43,13 @@ pub(super) fn open(
         .extension()
         .and_then(|e| FrameFormat::from_extension(e.to_str()?))
         .ok_or_else(|| ErrorKind::Unsupported("this file's ending".to_string()))?;
+    let media = MediaRef::File(file.absolute.clone());
+    let source = SourceRef { path: file.relative.as_str().into(), record: None, license: context.license.clone() };
     let mut frame = FrameRecord {
         channel: channel.to_string(),
         modality,
-        t: None,
-        geotag: None,
         stem: stem(&file.relative).to_string(),
-        format: by_name,
-        media: MediaRef::File(file.absolute.clone()),
-        size: file.size,
-        width: None,
-        height: None,
-        orientation: 1,
-        intrinsics: None,
-        points: None,
-        duration_ms: None,
-        source: SourceRef { path: file.relative.as_str().into(), record: None, license: context.license.clone() },
+        ..FrameRecord::of_bytes(media, file.size, by_name, source)
     };
     if file.size == 0 {
         return Err(ErrorKind::malformed("file", "it is empty"));

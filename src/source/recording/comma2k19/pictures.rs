@@ -77,22 +77,15 @@ pub(super) fn frames(
             quarantine.refuse(&Location::record(&path, number), NO_TIME);
             continue;
         };
+        let media = MediaRef::Video(VideoPicture { stretch: stretch.clone(), index });
+        let source = SourceRef { path: source.clone(), record: Some(number), license: video.license.clone() };
         frames.push(FrameRecord {
             channel: CHANNEL.to_string(),
-            modality: Modality::Camera,
             t: Some(t),
-            geotag: None,
             stem: format!("{name}-{number:04}"),
-            format: FrameFormat::Png,
-            media: MediaRef::Video(VideoPicture { stretch: stretch.clone(), index }),
-            size: decoded_bytes(stretch),
             width: Some(stretch.width),
             height: Some(stretch.height),
-            orientation: 1,
-            intrinsics: None,
-            points: None,
-            duration_ms: None,
-            source: SourceRef { path: source.clone(), record: Some(number), license: video.license.clone() },
+            ..FrameRecord::of_bytes(media, decoded_bytes(stretch), FrameFormat::Png, source)
         });
     }
     frames

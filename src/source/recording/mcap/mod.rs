@@ -9,26 +9,17 @@ mod raw;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{BlockRef, Codec, Recording, SourceFile, SourceRef};
-use crate::source::{Limits, Probe, RecordingOptions, RecordingSource};
+use crate::record::{BlockRef, Codec, SourceFile};
+use crate::source::{Limits, RecordingOptions, RecordingSource};
 
 use super::files;
-use super::folder::{self, Remarks};
-use super::messages::{Collector, Encoding, Place, Schema, inflate, placed_or_error};
+use super::folder;
+use super::messages::{Collector, Encoding, Log, Place, Schema, inflate};
 use raw::Record;
-
-const KIND: &str = "mcap";
-
-/// One recording in one or more files.
-pub struct Mcap {
-    root: PathBuf,
-    files: Vec<SourceFile>,
-    options: RecordingOptions,
-}
 
 fn starts_right(path: &Path) -> bool {
     let mut magic = [0; 8];
@@ -63,54 +54,8 @@ pub(crate) fn open(path: &Path, options: &RecordingOptions) -> Result<Box<dyn Re
     if files.is_empty() {
         return Err(ErrorKind::malformed("MCAP recording", "there is no `.mcap` file in it").in_file(path));
     }
-    Ok(Box::new(Mcap { root: path.to_path_buf(), files, options: options.clone() }))
-}
-
-impl RecordingSource for Mcap {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn files(&self) -> &[SourceFile] {
-        &self.files
-    }
-
-    fn probe(&self) -> Result<Probe> {
-        folder::probe_read(|quarantine, remarks| Ok(vec![self.recording(quarantine, remarks)?]))
-    }
-
-    fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
-        let recording = self.recording(quarantine, &mut Remarks::default())?;
-        placed_or_error(&recording, &self.root, quarantine)?;
-        Ok(vec![recording])
-    }
-}
-
-impl Mcap {
-    fn recording(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Recording> {
-        let name = folder::folder_name(&self.root);
-        let name = name.strip_suffix(".mcap").unwrap_or(&name).to_string();
-        let mut recording = Recording::new(name, KIND, &self.options.license);
-        let mut collector = Collector::new(&self.options.limits, &self.options.license);
-        let mut readable = 0;
-        for file in &self.files {
-            match read(file, &self.options.limits, &mut collector, quarantine) {
-                Ok(()) => readable += 1,
-                Err(kind) if self.files.len() == 1 => return Err(kind.in_file(&file.absolute)),
-                Err(kind) => quarantine.refuse(&Location::file(&file.absolute), kind),
-            }
-            recording.sources.push(SourceRef {
-                path: file.relative.as_str().into(),
-                record: None,
-                license: self.options.license.as_str().into(),
-            });
-        }
-        if readable == 0 {
-            return Err(ErrorKind::malformed("MCAP", "none of its files can be read").in_file(&self.root));
-        }
-        collector.finish(&mut recording, &self.root, quarantine, remarks);
-        Ok(recording)
-    }
+    let (root, options) = (path.to_path_buf(), options.clone());
+    Ok(Box::new(Log { kind: "mcap", ending: "mcap", read, root, files, options }))
 }
 
 /// What a file has told of its topics so far.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{ErrorKind, Location, Quarantine};
+use crate::error::{Location, Quarantine};
 use crate::record::{
     BlockRef, CameraIntrinsics, Clock, FrameFormat, FrameRecord, GnssFix, HeightDatum, ImuReading, MediaRef,
     MessageLayout, MessageRef, Modality, Recording, Sensor, SourceRef, WheelReading,
@@ -406,26 +406,16 @@ fn observation(
         base64,
         layout,
     };
+    let source =
+        SourceRef { path: place.relative.clone(), record: Some(place.record), license: context.license.clone() };
     Ok(FrameRecord {
-        channel: String::new(),
         modality: if role == Role::Points { Modality::Lidar } else { Modality::Camera },
         t: Some(t),
-        geotag: None,
         stem: t.ns().to_string(),
-        format,
-        media: MediaRef::Message(Arc::new(message)),
-        size,
         width,
         height,
-        orientation: 1,
-        intrinsics: None,
         points: count,
-        duration_ms: None,
-        source: SourceRef {
-            path: place.relative.clone(),
-            record: Some(place.record),
-            license: context.license.clone(),
-        },
+        ..FrameRecord::of_bytes(MediaRef::Message(Arc::new(message)), size, format, source)
     })
 }
 
@@ -492,27 +482,6 @@ fn refuse_other_sizes(
         }
         fits
     });
-}
-
-/// Whether something in a recording gives a position.
-///
-/// # Errors
-///
-/// Where nothing does: no data set can be built of it.
-pub(in crate::source::recording) fn placed_or_error(
-    recording: &Recording,
-    path: &Path,
-    quarantine: &Quarantine,
-) -> crate::Result<()> {
-    if !recording.gnss.is_empty() {
-        return Ok(());
-    }
-    let error = ErrorKind::malformed("log", "no message in it gives a position on Earth").in_file(path);
-    let hint = "positions come from NavSatFix or LocationFix messages; `worldloom probe` lists what is there";
-    Err(match quarantine.iter().next() {
-        Some((_, reason, refused)) => error.with_hint(format!("{}: {reason}", refused.examples[0])),
-        None => error.with_hint(hint),
-    })
 }
 
 #[cfg(test)]

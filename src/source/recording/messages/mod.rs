@@ -14,6 +14,7 @@ mod block;
 mod collect;
 mod frames;
 mod json;
+mod log;
 mod media;
 mod proto;
 mod ros;
@@ -21,7 +22,8 @@ mod sensors;
 mod value;
 
 pub(super) use block::inflate;
-pub(super) use collect::{Collector, Encoding, Place, Schema, placed_or_error};
+pub(super) use collect::{Collector, Encoding, Place, Schema};
+pub(super) use log::Log;
 pub(in crate::source) use media::message_media;
 
 #[cfg(test)]

@@ -8,25 +8,16 @@ mod raw;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{ErrorKind, Location, Quarantine, Result};
-use crate::record::{BlockRef, Codec, Recording, SourceFile, SourceRef};
-use crate::source::{Limits, Probe, RecordingOptions, RecordingSource};
+use crate::record::{BlockRef, Codec, SourceFile};
+use crate::source::{Limits, RecordingOptions, RecordingSource};
 
-use super::folder::{self, Remarks};
-use super::messages::{Collector, Encoding, Place, Schema, inflate, placed_or_error};
+use super::folder;
+use super::messages::{Collector, Encoding, Log, Place, Schema, inflate};
 use raw::{Fields, Op};
-
-const KIND: &str = "rosbag1";
-
-/// One bag.
-pub struct Bag {
-    path: PathBuf,
-    files: Vec<SourceFile>,
-    options: RecordingOptions,
-}
 
 /// Whether a file begins as a bag does.
 pub(crate) fn detect(path: &Path) -> bool {
@@ -42,44 +33,8 @@ pub(crate) fn detect(path: &Path) -> bool {
 pub(crate) fn open(path: &Path, options: &RecordingOptions) -> Result<Box<dyn RecordingSource>> {
     let size = std::fs::metadata(path).map_err(|e| ErrorKind::io("read", e).in_file(path))?.len();
     let files = vec![SourceFile { relative: folder::folder_name(path), absolute: path.to_path_buf(), size }];
-    Ok(Box::new(Bag { path: path.to_path_buf(), files, options: options.clone() }))
-}
-
-impl RecordingSource for Bag {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn files(&self) -> &[SourceFile] {
-        &self.files
-    }
-
-    fn probe(&self) -> Result<Probe> {
-        folder::probe_read(|quarantine, remarks| Ok(vec![self.recording(quarantine, remarks)?]))
-    }
-
-    fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
-        let recording = self.recording(quarantine, &mut Remarks::default())?;
-        placed_or_error(&recording, &self.path, quarantine)?;
-        Ok(vec![recording])
-    }
-}
-
-impl Bag {
-    fn recording(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Recording> {
-        let name = folder::folder_name(&self.path);
-        let name = name.strip_suffix(".bag").unwrap_or(&name).to_string();
-        let mut recording = Recording::new(name, KIND, &self.options.license);
-        let mut collector = Collector::new(&self.options.limits, &self.options.license);
-        read(&self.files[0], &self.options.limits, &mut collector, quarantine).map_err(|k| k.in_file(&self.path))?;
-        recording.sources.push(SourceRef {
-            path: self.files[0].relative.as_str().into(),
-            record: None,
-            license: self.options.license.as_str().into(),
-        });
-        collector.finish(&mut recording, &self.path, quarantine, remarks);
-        Ok(recording)
-    }
+    let (root, options) = (path.to_path_buf(), options.clone());
+    Ok(Box::new(Log { kind: "rosbag1", ending: "bag", read, root, files, options }))
 }
 
 /// What a bag has told of its topics so far.
