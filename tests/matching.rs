@@ -121,3 +121,32 @@ fn times_since_boot_are_matched_as_they_are_and_numbers_for_dates_named() {
     let (code, _, said) = match_text("a.csv", &with("time"), &[]);
     assert!(code == 1 && said.contains("`time` holds no date") && said.contains("`t_s`, `t_ms` or `t_ns`"), "{said}");
 }
+
+#[test]
+fn columns_of_other_names_are_mapped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join("trace.csv");
+    let own = std::fs::read_to_string(town("drives/drive-1/gnss.csv")).expect("readable");
+    let (header, rows) = own.split_once('\n').expect("a header");
+    let renamed = header.replace("t_ns", "stamp").replace("lon", "x").replace("lat", "y");
+    std::fs::write(&trace, format!("{renamed}\n{rows}")).expect("writable");
+    let map = town("map/town.osm.pbf");
+    let run = |columns: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_worldloom"))
+            .args(["match", trace.to_str().expect("UTF-8"), "--map", map.to_str().expect("UTF-8"), "--json"])
+            .args(columns)
+            .output()
+            .expect("it runs")
+    };
+    let mapped = run(&["--columns", "lon=x,lat=y", "--columns", "t_ns=stamp"]);
+    assert_eq!((mapped.status.code(), mapped.stdout), (Some(0), matched(&["--json"]).1));
+    let refused = |columns: &[&str], code: i32, why: &str| {
+        let output = run(columns);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(code) && told.contains(why), "{told}");
+    };
+    refused(&[], 1, "no column `lon`");
+    refused(&["--columns", "longitude=x"], 2, "`columns` has no `longitude`");
+    refused(&["--columns", "lon=east,lat=y"], 1, "`columns` maps lon to `east`");
+    refused(&["--columns", "x"], 2, "lon=longitude");
+}

@@ -71,6 +71,7 @@ def match(
     mode: str = "car",
     *,
     t_ns: NDArray[np.int64] | Sequence[int] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Find the roads that a trace was driven on.
 
@@ -86,6 +87,8 @@ def match(
         ``"car"``, ``"bicycle"`` or ``"foot"``.
     t_ns
         Nanoseconds since the Unix epoch of each row of ``trace``, shape (N,), where it is an array and has times.
+    columns
+        Names of a CSV's columns by ours, e.g. ``{"lon": "longitude", "lat": "latitude"}``.
 
     Returns
     -------

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
 use crate::fuse::matching::{Break, Matched, Matcher};
 use crate::record::{GnssFix, Mode, Recording, RoadGraph, RoadGraphBuilder};
 use crate::source::registry::{open_map, open_recording};
-use crate::source::{MapOptions, RecordingOptions};
+use crate::source::{CsvColumns, MapOptions, RecordingOptions};
 
 use super::road_cache::Kept;
 
@@ -65,13 +65,15 @@ pub fn read_roads(map: &Path, quarantine: &mut Quarantine) -> Result<RoadGraph> 
     Ok(graph)
 }
 
-/// Reads the tracks of a trace file, or the positions of a recording folder; at least one, none empty.
+/// Reads the tracks of a trace file, or the positions of a recording folder; at least one, none empty. `columns` has the
+/// names of a CSV's columns by ours, as in a `[[recording]]`.
 ///
 /// # Errors
 ///
 /// Those of the readers, or where there is no position.
-pub fn read_tracks(trace: &Path, quarantine: &mut Quarantine) -> Result<Vec<Vec<GnssFix>>> {
-    let recordings = open_recording(trace, None, &RecordingOptions::default())?.read(quarantine)?;
+pub fn read_tracks(trace: &Path, columns: &CsvColumns, quarantine: &mut Quarantine) -> Result<Vec<Vec<GnssFix>>> {
+    let options = RecordingOptions { columns: columns.clone(), ..RecordingOptions::default() };
+    let recordings = open_recording(trace, None, &options)?.read(quarantine)?;
     let tracks: Vec<Vec<GnssFix>> = recordings.into_iter().map(positions).filter(|t| !t.is_empty()).collect();
     match tracks.is_empty() {
         true => Err(ErrorKind::malformed("trace", "no position in it").in_file(trace)),
@@ -84,9 +86,9 @@ pub fn read_tracks(trace: &Path, quarantine: &mut Quarantine) -> Result<Vec<Vec<
 /// # Errors
 ///
 /// Those of [`read_tracks`] and [`read_roads`].
-pub fn match_files(trace: &Path, map: &Path, mode: Mode) -> Result<TraceMatch> {
+pub fn match_files(trace: &Path, columns: &CsvColumns, map: &Path, mode: Mode) -> Result<TraceMatch> {
     let mut quarantine = Quarantine::new();
-    let tracks = read_tracks(trace, &mut quarantine)?;
+    let tracks = read_tracks(trace, columns, &mut quarantine)?;
     let graph = read_roads(map, &mut quarantine)?;
     Ok(match_fixes(Arc::new(graph), mode, tracks, quarantine))
 }

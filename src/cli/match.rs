@@ -26,6 +26,9 @@ pub struct MatchArgs {
     /// The map whose roads are matched to, e.g. an OSM extract.
     #[arg(long, value_name = "MAP", value_hint = FilePath)]
     map: PathBuf,
+    /// Names of a CSV's columns by ours, e.g. `--columns lon=longitude,lat=latitude,time=stamp`.
+    #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
+    columns: Vec<(String, String)>,
     /// How one travelled.
     #[arg(long, default_value = "car", value_parser = PossibleValuesParser::new(MODES).try_map(|name| Mode::from_name(&name).ok_or("no mode")))]
     mode: Mode,
@@ -64,7 +67,7 @@ pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Ou
         let what = "Parquet is binary, which does not belong on a terminal".to_string();
         return Err(ErrorKind::Config(what).bare().with_hint("pass `--out FILE`, or pipe it"));
     }
-    let found = match_files(&args.trace, &args.map, args.mode)?;
+    let found = match_files(&args.trace, &args.columns.iter().cloned().collect(), &args.map, args.mode)?;
     let json = ctx.json;
     match &args.out {
         None => write(&found, json, format, &mut BufWriter::new(stdout))?,
@@ -96,6 +99,12 @@ pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Ou
         let _ = writeln!(std::io::stderr(), "the times of the trace are no dates: they count from an unknown epoch");
     }
     Ok(Outcome::found_if(found.is_partial()))
+}
+
+/// One of our columns, and its name in the file.
+fn column(text: &str) -> std::result::Result<(String, String), String> {
+    let (ours, theirs) = text.split_once('=').ok_or("it is not like `lon=longitude`")?;
+    Ok((ours.trim().to_string(), theirs.trim().to_string()))
 }
 
 /// The format that a file's ending tells.

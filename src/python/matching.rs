@@ -12,6 +12,7 @@ use crate::build::{match_fixes, read_roads, read_tracks};
 use crate::coord::Geodetic;
 use crate::error::Quarantine;
 use crate::record::{GnssFix, Mode, RoadGraph};
+use crate::source::CsvColumns;
 use crate::time::Timestamp;
 
 /// The roads of a map, read once to match many traces.
@@ -58,6 +59,8 @@ impl Roads {
 ///     ``"car"``, ``"bicycle"`` or ``"foot"``.
 /// t_ns
 ///     Nanoseconds since the Unix epoch of each row of ``trace``, shape (N,), where it is an array and has times.
+/// columns
+///     Names of a CSV's columns by ours, e.g. ``{"lon": "longitude", "lat": "latitude"}``.
 ///
 /// Returns
 /// -------
@@ -72,19 +75,25 @@ impl Roads {
 /// UnsupportedError
 ///     Where the map has no roads.
 #[pyfunction]
-#[pyo3(name = "match", signature = (trace, map, mode = "car", *, t_ns = None))]
+#[pyo3(name = "match", signature = (trace, map, mode = "car", *, t_ns = None, columns = None))]
 pub(super) fn match_trace<'py>(
     py: Python<'py>,
     trace: Bound<'py, PyAny>,
     map: Bound<'py, PyAny>,
     mode: &str,
     t_ns: Option<Bound<'py, PyAny>>,
+    columns: Option<CsvColumns>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mode = Mode::from_name(mode).ok_or_else(|| argument(format!("no mode {mode:?}: car, bicycle or foot")))?;
     let mut quarantine = Quarantine::new();
     let tracks = match trace.extract::<PathBuf>() {
-        Ok(path) if t_ns.is_none() => py.detach(|| read_tracks(&path, &mut quarantine))?,
+        Ok(path) if t_ns.is_none() => {
+            py.detach(|| read_tracks(&path, &columns.unwrap_or_default(), &mut quarantine))?
+        }
         Ok(_) => return Err(argument("t_ns goes with an array, not with a file".to_string()).into()),
+        Err(_) if columns.is_some() => {
+            return Err(argument("columns go with a file, not with an array".to_string()).into());
+        }
         Err(_) => vec![fixes(py, &trace, t_ns.as_ref())?],
     };
     let graph = match map.extract::<PyRef<'_, Roads>>() {
