@@ -239,6 +239,21 @@ pub struct Refused {
 
 /// How many places a [`Quarantine`] keeps per file and reason.
 const EXAMPLES: usize = 5;
+/// How many names stand for the files of a [`RefusedLine`].
+const NAMES: usize = 3;
+
+/// A line of what was refused, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLine<'a> {
+    /// The file; of several that were refused as a whole their folder.
+    pub place: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// How many records; of several files, how many files.
+    pub count: u64,
+    /// The first place, or the names of the first files.
+    pub first: String,
+}
 
 impl Quarantine {
     /// An empty quarantine.
@@ -283,6 +298,35 @@ impl Quarantine {
     /// `(file, reason, refused)`, ordered by file, then reason.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Refused)> {
         self.reasons.iter().map(|((file, reason), refused)| (file.as_str(), reason.as_str(), refused))
+    }
+
+    /// A line a file and reason; files of one folder that were refused as a whole for one reason share a line. Ordered by
+    /// place, then reason.
+    pub fn lines(&self) -> Vec<RefusedLine<'_>> {
+        let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (file, reason, refused) in self.iter() {
+            match file.rfind(['/', '\\']) {
+                Some(end) if refused.count == 1 && refused.examples.iter().all(|example| example == file) => {
+                    groups.entry((&file[..end], reason)).or_default().push(file);
+                }
+                _ => {
+                    let first = refused.examples.first().cloned().unwrap_or_default();
+                    lines.push(RefusedLine { place: file, reason, count: refused.count, first });
+                }
+            }
+        }
+        lines.extend(groups.into_iter().map(|((folder, reason), files)| match files[..] {
+            [file] => RefusedLine { place: file, reason, count: 1, first: file.to_string() },
+            _ => {
+                let names = files.iter().take(NAMES).map(|file| &file[folder.len() + 1..]);
+                let more = if files.len() > NAMES { ", …" } else { "" };
+                let first = names.collect::<Vec<_>>().join(", ") + more;
+                RefusedLine { place: folder, reason, count: files.len() as u64, first }
+            }
+        }));
+        lines.sort_by_key(|line| (line.place, line.reason));
+        lines
     }
 
     /// The same with `root` written as `label`, so that reports do not tell where on a machine a source lay.
@@ -343,5 +387,24 @@ mod tests {
         let (file, reason, refused) = quarantine.iter().next().expect("one entry");
         assert_eq!((file, reason, refused.count, refused.examples.len()), ("a.gpx", "time goes back", 9, EXAMPLES));
         assert_eq!(refused.examples[0], "a.gpx, line 1");
+    }
+
+    #[test]
+    fn files_of_a_folder_that_were_refused_as_a_whole_share_a_line() {
+        let mut quarantine = Quarantine::new();
+        for name in ["1.jpg", "2.jpg", "3.jpg", "4.jpg"] {
+            quarantine.refuse(&Location::file(format!("drive/front/{name}")), "its size is not 4 x 3");
+        }
+        quarantine.refuse(&Location::file("drive/front/5.jpg"), "it is empty");
+        quarantine.refuse(&Location::line("drive/gnss.csv", 7), "time goes back");
+        quarantine.refuse(&Location::line("drive/gnss.csv", 9), "time goes back");
+        let lines = quarantine.lines();
+        let told: Vec<_> = lines.iter().map(|l| (l.place, l.reason, l.count, l.first.as_str())).collect();
+        let want = [
+            ("drive/front", "its size is not 4 x 3", 4, "1.jpg, 2.jpg, 3.jpg, …"),
+            ("drive/front/5.jpg", "it is empty", 1, "drive/front/5.jpg"),
+            ("drive/gnss.csv", "time goes back", 2, "drive/gnss.csv, line 7"),
+        ];
+        assert_eq!(told, want);
     }
 }

@@ -314,3 +314,23 @@ impl Drop for Unmount<'_> {
         let _ = std::process::Command::new("umount").arg(self.0).output();
     }
 }
+
+#[test]
+fn a_recording_that_two_entries_mean_is_refused_by_their_numbers() {
+    let case = Case::new();
+    let entry = "[[recording]]\nkind = \"folder\"\npath = \"drives/drive-00\"\nlicense = \"CC-BY-4.0\"\n\n[sample]";
+    case.config("[sample]", entry);
+    let told = case.fails(2);
+    assert!(told.contains("drives/drive-00") && told.contains("`[[recording]]` 1 and by 2"), "{told}");
+}
+
+#[test]
+fn pictures_of_another_size_than_their_calibration_share_a_line() {
+    let case = Case::new();
+    let camera = r#"{"cameras": {"front": {"model": "pinhole", "width": 640, "height": 480,
+        "intrinsics": [500, 500, 319.5, 239.5], "distortion": [], "ego_se3_sensor": {"t": [0, 0, 1], "q": [1, 0, 0, 0]}}}}"#;
+    case.write("drives/drive-00/calibration.json", camera);
+    let lines = case.left_out();
+    one_says(&lines, &["drives/drive-00/images/front: its size is not the 640 x 480", "files: 0000.jpg, 0001.jpg"]);
+    assert_eq!(lines.iter().filter(|line| line.contains("its size is not")).count(), 1);
+}

@@ -146,6 +146,7 @@ impl Plan {
                 found.push((entry, label, path));
             }
         }
+        check_repeated(loaded, &found)?;
         let read: Vec<_> = found
             .into_par_iter()
             .map(|(entry, label, path)| {
@@ -322,6 +323,25 @@ fn survey(
     let (label, path) = (label.to_string(), path.to_path_buf());
     let walk = walk.map(|w| w.name.clone());
     Ok(PlannedSource { entry, label, path, license, files, channels: seen, walk, segments })
+}
+
+/// Refuses a recording that two entries mean: every sample of it would be there twice. Walks along it are others.
+fn check_repeated(loaded: &Loaded, found: &[(usize, String, PathBuf)]) -> Result<()> {
+    let mut first: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for (entry, label, path) in found {
+        if loaded.config.recording[*entry].panowalk.is_some() {
+            continue;
+        }
+        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let other = *first.entry(real).or_insert(*entry);
+        if other != *entry {
+            let (one, two) = (other + 1, entry + 1);
+            let reason = format!("`{label}` is meant by `[[recording]]` {one} and by {two}: it would be built twice");
+            let error = loaded.error("recording", *entry, "path", reason);
+            return Err(error.with_hint("take it out of the `path` of one of them"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a walk that no recording has panoramas for.

@@ -61,8 +61,8 @@ pub fn run(ctx: &Context, args: &BuildArgs, out: &mut dyn Write) -> Result<Outco
             write_line(out, format_args!("frames      {}", summary.frames))?;
             write_line(out, format_args!("media       {:.1} MB", summary.media_bytes as f64 / 1e6))?;
             write_line(out, format_args!("units       {}", summary.units))?;
-            for (file, reason, refused) in plan.quarantine.iter() {
-                write_line(out, format_args!("left out    {file}: {reason} ({} times)", refused.count))?;
+            for line in plan.quarantine.lines() {
+                write_line(out, format_args!("left out    {}: {} ({} times)", line.place, line.reason, line.count))?;
             }
         }
         return Ok(Outcome::found_if(!plan.quarantine.is_empty()));

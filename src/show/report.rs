@@ -193,13 +193,14 @@ fn left_out(facts: &BuildFacts<'_>) -> String {
         html.push_str("<p>None.</p>");
         return html;
     }
-    let rows = facts.quarantine.iter().map(|(file, reason, refused)| {
-        let first = refused.examples.first().map_or(String::new(), String::clone);
-        vec![Cell::text(file), Cell::text(reason), Cell::count(refused.count), Cell::text(first)]
-    });
-    let rows: Vec<Vec<Cell>> = rows.collect();
+    let lines = facts.quarantine.lines().into_iter();
+    let rows: Vec<Vec<Cell>> = lines
+        .map(|line| {
+            vec![Cell::text(line.place), Cell::text(line.reason), Cell::count(line.count), Cell::text(line.first)]
+        })
+        .collect();
     html.push_str(&format!("<p>{} in all.</p>", count(facts.quarantine.total())));
-    html.push_str(&capped(&["file", "reason", "records", "the first"], rows));
+    html.push_str(&capped(&["file or folder", "reason", "records", "the first"], rows));
     html
 }
 
