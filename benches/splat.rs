@@ -78,7 +78,15 @@ fn crop(c: &mut Criterion) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let panorama = Array3::from_shape_fn((2880, 5760, 3), |(r, c, k)| (r * 7 + c * 3 + k * 50) as u8);
     let view = level_view(Vector3::zeros(), 0.0, 0.0).inverse() * level_view(Vector3::zeros(), 3.1, 0.2);
-    let crop = Crop::new([5760, 2880], &pinhole(640, 480, 90.0).expect("a camera"), &view, 0.0);
+    let sphere = CameraIntrinsics {
+        model: CameraModelKind::Equirectangular,
+        width: 5760,
+        height: 2880,
+        intrinsics: vec![],
+        distortion: vec![],
+    };
+    let sphere = Camera::new(&sphere).expect("a camera");
+    let crop = Crop::new(&sphere, &pinhole(640, 480, 90.0).expect("a camera"), &view, 0.0);
     let one = || crop.cut(panorama.view()).expect("of its size");
     c.bench_function("crop", |b| b.iter(|| pool.install(|| black_box(one()))));
 }

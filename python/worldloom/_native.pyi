@@ -652,7 +652,10 @@ class Sensor:
 
     @property
     def model(self) -> str | None:
-        """``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated."""
+        """The camera's model; ``None`` where not calibrated.
+
+        ``"pinhole"``, ``"kannala_brandt"``, ``"mei"``, ``"ftheta"`` or ``"equirectangular"``.
+        """
 
     @property
     def width(self) -> int | None:
@@ -664,7 +667,10 @@ class Sensor:
 
     @property
     def intrinsics(self) -> NDArray[np.float64] | None:
-        """[fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0); empty for a panorama."""
+        """[fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0).
+
+        Of a part of a panorama in pixels a radian, and empty for a whole one.
+        """
 
     @property
     def distortion(self) -> NDArray[np.float64] | None:
@@ -1129,13 +1135,16 @@ class Frame:
 
     @property
     def model(self) -> str | None:
-        """``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated."""
+        """The camera's model; ``None`` where not calibrated.
+
+        ``"pinhole"``, ``"kannala_brandt"``, ``"mei"``, ``"ftheta"`` or ``"equirectangular"``.
+        """
 
     @property
     def intrinsics(self) -> NDArray[np.float64] | None:
         """[fx, fy, cx, cy] of the stored picture in pixels; ``None`` where not calibrated.
 
-        The centre of the top-left pixel is (0, 0). Empty for a panorama.
+        The centre of the top-left pixel is (0, 0). Of a part of a panorama in pixels a radian, and empty for a whole one.
         """
 
     @property

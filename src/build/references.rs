@@ -8,7 +8,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::coord::{Camera, CameraModelKind, EnuFrame, Pose};
+use crate::coord::{Camera, EnuFrame, Pose};
 use crate::dataset::ground::{between, calibration};
 use crate::dataset::manifest::Manifest;
 use crate::dataset::rows::ReferenceRow;
@@ -114,7 +114,7 @@ struct Optics {
 
 impl Optics {
     fn is_panorama(&self) -> bool {
-        self.camera.model() == CameraModelKind::Equirectangular
+        self.camera.is_panorama()
     }
 }
 
@@ -149,8 +149,9 @@ impl<'a> Grounding<'a> {
                 let camera = Camera::new(intrinsics).ok()?;
                 let fresh = alike.len() as u32;
                 let number = *alike.entry(format!("{intrinsics:?}")).or_insert(fresh);
-                let panorama = camera.model() == CameraModelKind::Equirectangular;
-                let across = if panorama { 4 * ACROSS } else { ACROSS };
+                // So many for a quarter of a panorama's turn, of which it may have a part only.
+                let turns = camera.turn_px().map_or(0.25, |turn| f64::from(camera.width()) / turn);
+                let across = (libm::round(4.0 * turns * f64::from(ACROSS)) as u32).max(1);
                 let divisor = (camera.width() / across).clamp(1, 8);
                 let [w, h] = [camera.width(), camera.height()].map(|n| (n / divisor).max(1));
                 let small = Camera::new(&camera.intrinsics().resized(w, h)).ok()?;

@@ -399,7 +399,10 @@ pub fn sensors(recording: &Recording) -> Vec<Sensor> {
         let sensor = &mut sensors[at];
         let pictures = || recording.frames.iter().filter(|f| f.channel == channel && f.modality == Modality::Camera);
         if let Some(first) = pictures().next() {
-            if sensor.camera.is_none() {
+            // Parts of panoramas that differ have no one calibration, and none stands for another.
+            let panoramas = pictures().any(|f| f.intrinsics.as_ref().is_some_and(|i| i.model.is_panorama()));
+            let alike = !panoramas || pictures().all(|f| f.intrinsics == first.intrinsics);
+            if sensor.camera.is_none() && alike {
                 sensor.camera.clone_from(&first.intrinsics);
             }
             let uniform = pictures().all(|f| f.orientation == first.orientation);

@@ -8,7 +8,7 @@ use nalgebra::Vector3;
 use ndarray::{Array2, ArrayView3};
 use rayon::prelude::*;
 
-use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, Pose};
+use crate::coord::{Camera, CameraIntrinsics, Pose};
 use crate::dataset::rows::FrameRow;
 use crate::dataset::shard::ShardWriter;
 use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
@@ -36,10 +36,10 @@ pub struct WalkJob<'a> {
     pub ignore: &'a BTreeMap<String, IgnoreConfig>,
 }
 
-/// The channel of a recording's full panoramas, the first by name or the one that is asked for, and how it sees.
+/// The channel of a recording's panoramas, whole or in part, the first by name or the one that is asked for, and how it sees.
 pub fn panorama_channel(recording: &Recording, asked: Option<&str>) -> Option<(String, CameraIntrinsics)> {
     let sphere = |sensor: Sensor| {
-        let camera = sensor.camera.filter(|c| c.model == CameraModelKind::Equirectangular)?;
+        let camera = sensor.camera.filter(|c| c.model.is_panorama())?;
         let seen = |f: &FrameRecord| f.modality == Modality::Camera && f.channel == sensor.channel;
         recording.frames.iter().any(seen).then_some((sensor.channel, camera))
     };
@@ -68,7 +68,7 @@ pub fn walk(
         Ok(None)
     };
     let Some((channel, sphere)) = panorama_channel(base.recording, options.channel.as_deref()) else {
-        return left_out("it has no full panoramas");
+        return left_out("it has no panoramas");
     };
     let invalid = |e: crate::coord::InvalidCamera| ErrorKind::Config(e.to_string()).bare();
     let (camera, sphere) = (options.camera().map_err(invalid)?, Camera::new(&sphere).map_err(invalid)?);
@@ -257,6 +257,8 @@ struct Cutter<'a> {
     job: &'a WalkJob<'a>,
     options: WalkOptions,
     camera: &'a Camera,
+    /// How the panoramas see.
+    sphere: &'a Camera,
     /// What the config leaves out of every panorama, at the size of the calibration.
     ignored: Option<Array2<u8>>,
     masks: BTreeMap<&'a str, &'a FrameRecord>,
@@ -275,7 +277,7 @@ struct Shot {
 }
 
 impl<'a> Cutter<'a> {
-    fn new(job: &'a WalkJob<'a>, channel: &str, camera: &'a Camera, sphere: &Camera) -> Cutter<'a> {
+    fn new(job: &'a WalkJob<'a>, channel: &str, camera: &'a Camera, sphere: &'a Camera) -> Cutter<'a> {
         let options = job.config.options();
         let size = [sphere.width() as usize, sphere.height() as usize];
         let ignored = job.ignore.get(channel).map(|ignore| ignore.mask(Some(sphere), size));
@@ -283,8 +285,9 @@ impl<'a> Cutter<'a> {
             .filter(|f| f.modality == Modality::Mask && f.channel == channel)
             .map(|f| (f.stem.as_str(), f))
             .collect();
-        let is_masked = options.nadir_deg > 0.0 || ignored.is_some() || !masks.is_empty();
-        Cutter { job, options, camera, ignored, masks, is_masked }
+        let in_part = !sphere.intrinsics().is_sphere();
+        let is_masked = in_part || options.nadir_deg > 0.0 || ignored.is_some() || !masks.is_empty();
+        Cutter { job, options, camera, sphere, ignored, masks, is_masked }
     }
 
     /// The view from a panorama.
@@ -319,7 +322,8 @@ impl<'a> Cutter<'a> {
         let pixels = ArrayView3::from_shape((size.0, size.1, 3), picture.as_raw())
             .map_err(|e| here(ErrorKind::malformed("panorama", e.to_string())))?;
         let mask = mask.as_ref().map(|m| m.view());
-        let cut = cut(pixels, mask, &panorama.at, view, self.camera, self.options.nadir_deg).map_err(here)?;
+        let cut =
+            cut(pixels, mask, self.sphere, &panorama.at, view, self.camera, self.options.nadir_deg).map_err(here)?;
         let [width, height] = self.options.size;
         let whole = RgbImage::from_raw(width, height, cut.rgb.into_raw_vec_and_offset().0)
             .ok_or_else(|| here(ErrorKind::malformed("view", "it is not of the size that was asked for")))?;

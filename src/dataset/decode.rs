@@ -214,8 +214,10 @@ fn modality(name: &str) -> Cell<Modality> {
 }
 
 fn model(name: &str) -> Cell<CameraModelKind> {
-    let all = [CameraModelKind::Pinhole, CameraModelKind::KannalaBrandt, CameraModelKind::Equirectangular];
-    all.into_iter().find(|m| m.name() == name).ok_or_else(|| format!("no camera model is called `{name}`"))
+    CameraModelKind::ALL
+        .into_iter()
+        .find(|m| m.name() == name)
+        .ok_or_else(|| format!("no camera model is called `{name}`"))
 }
 
 fn register(cells: &Cells<'_>) -> Cell<Register> {

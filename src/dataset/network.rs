@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Dataset;
 use super::ground::calibration;
 use super::rows::FrameRow;
-use crate::coord::{CameraModelKind, LocalPlane, heading_deg, nearest_on_segment};
+use crate::coord::{Camera, LocalPlane, heading_deg, nearest_on_segment};
 use crate::error::Result;
 use crate::record::{MapLayer, Modality};
 
@@ -122,7 +122,8 @@ impl Dataset {
             return Ok(None);
         };
         let camera = calibration(self.recording(&frame.recording_id)?, &frame.channel);
-        let panorama = camera.is_some_and(|c| c.model == CameraModelKind::Equirectangular);
+        // One that shows a part of the surroundings is a picture like others.
+        let panorama = camera.and_then(|c| Camera::new(c).ok()).is_some_and(|c| c.wraps());
         let sight = Sight {
             frame_id: frame.frame_id,
             recording_id: frame.recording_id,

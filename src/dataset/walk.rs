@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Dataset;
 use super::ground::Posed;
 use super::rows::FrameRow;
-use crate::coord::{Camera, CameraModelKind, EnuFrame, Pose};
+use crate::coord::{Camera, EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::record::Modality;
 use crate::render::walk::{Cut, cut};
@@ -23,7 +23,7 @@ pub struct Walk {
     pub panoramas: Vec<FrameRow>,
     /// sRGB, shape `(N, H, W, 3)`.
     pub rgb: Array4<u8>,
-    /// 255 where the nadir or the panorama's own mask says not to learn, else 0; shape `(N, H, W)`.
+    /// 255 where the nadir or the panorama's own mask says not to learn, or the panorama ends, else 0; shape `(N, H, W)`.
     pub ignored: Array3<u8>,
     /// `world_se3_camera` in the recording's ENU frame; level but for a view at a place above or below.
     pub poses: Vec<Pose>,
@@ -85,13 +85,13 @@ impl Dataset {
         let recording = self.recording(recording_id)?;
         let sphere = |channel: &str| {
             let sensor = recording.sensors.iter().find(|s| s.channel == channel);
-            sensor.and_then(|s| s.camera.as_ref()).is_some_and(|c| c.model == CameraModelKind::Equirectangular)
+            sensor.and_then(|s| s.camera.as_ref()).is_some_and(|c| c.model.is_panorama())
         };
         let first = recording.sensors.iter().map(|s| s.channel.as_str()).find(|channel| sphere(channel));
         let channel = options.channel.as_deref().filter(|channel| sphere(channel)).or(first);
         let asked = options.channel.as_deref().or(first).unwrap_or("panorama");
         let Some(channel) = channel.filter(|c| *c == asked) else {
-            let hint = "a walk needs a channel of full panoramas";
+            let hint = "a walk needs a channel of panoramas";
             return Err(ErrorKind::Unknown { what: "panorama channel", name: asked.to_string() }
                 .in_file(self.dir())
                 .with_hint(hint));
@@ -128,6 +128,6 @@ impl Dataset {
         // One of another size says nothing of these pixels.
         let mask = self.picture_mask(frame)?.filter(|m| m.dim() == size);
         let mask = mask.as_ref().map(|m| m.view());
-        cut(pixels, mask, &posed.world_se3_camera, view, camera, nadir_deg).map_err(damaged)
+        cut(pixels, mask, &posed.camera, &posed.world_se3_camera, view, camera, nadir_deg).map_err(damaged)
     }
 }

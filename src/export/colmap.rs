@@ -24,7 +24,7 @@ impl Sink for Colmap {
 
     fn finish(&self, job: &Job<'_>, made: Vec<Vec<FrameRow>>) -> Result<(u64, Card)> {
         let mut shown = BTreeSet::new();
-        for scene in scene::scenes(job, &made, |_| true)? {
+        for scene in scene::scenes(job, &made, known_lens)? {
             shown.extend(scene.frame_ids());
             scene.write_pictures(job)?;
             // COLMAP looks for the picture's whole name with `.png` behind it.
@@ -69,7 +69,12 @@ fn cameras(scene: &Scene) -> String {
     text
 }
 
-/// COLMAP's name and parameters of a camera that is no panorama.
+/// Whether COLMAP has the lens.
+fn known_lens(camera: &CameraIntrinsics) -> bool {
+    matches!(camera.model, CameraModelKind::Pinhole | CameraModelKind::KannalaBrandt)
+}
+
+/// COLMAP's name and parameters of a camera that it knows.
 fn model(camera: &CameraIntrinsics) -> (&'static str, Vec<f64>) {
     let [fx, fy, cx, cy] = [0, 1, 2, 3].map(|i| camera.intrinsics.get(i).copied().unwrap_or_default());
     let k = vec![fx, fy, cx + 0.5, cy + 0.5];

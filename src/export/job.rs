@@ -11,7 +11,7 @@ use ndarray::Array2;
 use super::card::{Card, EXPORT, Summary};
 use super::view::{View, Wish};
 use super::{ExportOptions, Exported, Skip};
-use crate::coord::{CameraModelKind, Pose};
+use crate::coord::Pose;
 use crate::dataset::Dataset;
 use crate::dataset::ground::calibration;
 use crate::dataset::rows::FrameRow;
@@ -108,9 +108,7 @@ impl<'a> Job<'a> {
         let channels: BTreeSet<&str> = seen.collect();
         let wanted: Vec<&str> = if self.cameras.is_empty() {
             let recording = self.dataset.recording(&sample.recording_id)?;
-            let panorama = |channel: &&str| {
-                calibration(recording, channel).is_some_and(|c| c.model == CameraModelKind::Equirectangular)
-            };
+            let panorama = |channel: &&str| calibration(recording, channel).is_some_and(|c| c.model.is_panorama());
             let (panoramas, others): (Vec<_>, Vec<_>) = channels.into_iter().partition(panorama);
             if others.is_empty() { panoramas } else { others }
         } else {
@@ -140,7 +138,8 @@ impl<'a> Job<'a> {
         Ok(stills)
     }
 
-    /// A picture as a consumer gets it; `None` where its camera is not calibrated or its pose unknown.
+    /// A picture as a consumer gets it; `None` where its camera is not calibrated or its pose unknown, and, with a note,
+    /// where no pinhole can be made of it.
     ///
     /// # Errors
     ///
@@ -153,7 +152,14 @@ impl<'a> Job<'a> {
             Some(view) => view,
             None => {
                 // No lock is held meanwhile: it uses the pool of threads.
-                let view = Arc::new(View::new(&posed.camera, wish)?);
+                let view = match View::new(&posed.camera, wish) {
+                    Ok(view) => Arc::new(view),
+                    Err(e) if matches!(e.kind(), ErrorKind::Malformed { .. }) => {
+                        self.note(format!("pictures of camera `{}` are left out: {e}", frame.channel));
+                        return Ok(None);
+                    }
+                    Err(e) => return Err(e),
+                };
                 let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
                 let first = !views.contains_key(&key);
                 let view = Arc::clone(views.entry(key).or_insert(view));

@@ -12,6 +12,7 @@ mod clip;
 mod colmap;
 mod cosmos;
 mod crew;
+mod cuts;
 mod dust3r;
 mod interp;
 mod job;

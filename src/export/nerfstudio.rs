@@ -62,7 +62,11 @@ impl Sink for Nerfstudio {
 
 /// Whether nerfstudio has the lens: six radial coefficients are a ratio of polynomials, which it has not.
 fn known_lens(camera: &CameraIntrinsics) -> bool {
-    camera.model == CameraModelKind::KannalaBrandt || camera.distortion.iter().skip(5).all(|c| *c == 0.0)
+    match camera.model {
+        CameraModelKind::KannalaBrandt => true,
+        CameraModelKind::Pinhole => camera.distortion.iter().skip(5).all(|c| *c == 0.0),
+        CameraModelKind::Mei | CameraModelKind::Ftheta | CameraModelKind::Equirectangular => false,
+    }
 }
 
 /// Writes the masks of a scene; whether it has any.

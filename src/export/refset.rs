@@ -17,7 +17,7 @@ use super::route::Routes;
 use super::video::Video;
 use super::view::Wish;
 use super::{Card, Shot, Sink, Skip, words};
-use crate::coord::{CameraModelKind, Pose, wrap_degrees};
+use crate::coord::{Pose, wrap_degrees};
 use crate::dataset::PictureDepth;
 use crate::dataset::rows::ReferenceRow;
 use crate::error::{ErrorKind, Result};
@@ -188,7 +188,7 @@ impl Refset<'_> {
         let frame = job.dataset.frame(&reference.frame_id)?;
         let Some(posed) = job.dataset.posed(&frame)? else { return Ok(None) };
         let target_se3_reference = job.dataset.between(&shot.sample.recording_id, &frame.recording_id)?;
-        let panorama = posed.camera.model() == CameraModelKind::Equirectangular;
+        let panorama = posed.camera.is_panorama();
         let yaw_deg = if panorama { looks(clip, &(target_se3_reference * posed.world_se3_camera)) } else { 0.0 };
         let Some(still) = job.still(frame, Wish { yaw_deg, ..Wish::default() })? else { return Ok(None) };
         let depth = job.dataset.picture_depth(&still.frame)?;
@@ -212,7 +212,7 @@ impl Refset<'_> {
             dt_days: reference.dt_days,
             lat: frame.lat,
             lon: frame.lon,
-            heading_deg: frame.heading_deg.map(|heading| wrap_degrees(heading - yaw_deg)),
+            heading_deg: frame.heading_deg.map(|heading| wrap_degrees(heading - still.view.yaw_deg())),
             k: k_matrix(still.view.k()),
             width,
             height,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::crew::each;
+use super::cuts::cuts_deg;
 use super::job::{Job, Shot, Still, file_name, stem};
-use super::view::{CUT_FOV_DEG, Wish};
+use super::view::Wish;
 use super::{Skip, job};
-use crate::coord::{CameraIntrinsics, CameraModelKind};
+use crate::coord::CameraIntrinsics;
 use crate::dataset::rows::FrameRow;
 use crate::error::Result;
 
@@ -43,7 +44,8 @@ pub fn frames(job: &Job<'_>, shot: &Shot<'_>) -> Result<Vec<FrameRow>, Skip> {
     }
 }
 
-/// Gathers the pictures of all shots by recording, each once; panoramas are cut into four pinholes all around, and
+/// Gathers the pictures of all shots by recording, each once; panoramas are cut into four pinholes all around, parts of them
+/// into as many as there is room for, and
 /// lenses that `keeps` does not know are undistorted.
 ///
 /// # Errors
@@ -64,15 +66,14 @@ pub fn scenes(job: &Job<'_>, shots: &[Vec<FrameRow>], keeps: impl Fn(&CameraIntr
                 job.leave_out("pictures whose pose is unknown", 1);
                 continue;
             };
-            let panorama = posed.camera.model() == CameraModelKind::Equirectangular;
+            let panorama = posed.camera.is_panorama();
             let distorted = !panorama && keeps(posed.camera.intrinsics());
-            let cuts = if panorama { 4 } else { 1 };
-            for cut in 0..cuts {
-                let yaw_deg = f64::from(cut) * CUT_FOV_DEG;
+            let cuts = if panorama { cuts_deg(&posed.camera) } else { vec![0.0] };
+            for yaw_deg in cuts {
                 let wish = Wish { size: job.size, distorted, yaw_deg, ..Wish::default() };
                 let Some(still) = job.still(frame.clone(), wish)? else { continue };
                 let channel = file_name(&frame.channel);
-                let camera = if panorama { format!("{channel}-{yaw_deg}") } else { channel };
+                let camera = if panorama { format!("{channel}-{}", libm::round(yaw_deg) + 0.0) } else { channel };
                 let name = format!("{camera}/{}", stem(&frame));
                 stills.push(SceneStill { still, camera, name });
             }

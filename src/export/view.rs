@@ -7,12 +7,11 @@ use image::{RgbImage, imageops};
 use nalgebra::Vector3;
 use ndarray::{Array2, ArrayView3};
 
+use super::cuts::{CUT_FOV_DEG, cut_deg, seen_rows, turn_deg, turned_left};
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::render::panowalk::{Crop, pinhole};
 
-/// Field of view of what is cut from panoramas and wide fisheyes, degrees across.
-pub const CUT_FOV_DEG: f64 = 90.0;
 /// Pixels a side that an exported picture may have.
 pub const MOST_PIXELS: u32 = 8192;
 
@@ -25,7 +24,8 @@ pub struct Wish {
     pub even: bool,
     /// Leave a lens's distortion in, for consumers that know its model; panoramas are cut all the same.
     pub distorted: bool,
-    /// Turn of a panorama's cut from the panorama's middle, degrees to the left.
+    /// Turn of a panorama's cut from the panorama's z axis, degrees to the left; as far as it goes where the panorama is a
+    /// part.
     pub yaw_deg: f64,
 }
 
@@ -34,6 +34,7 @@ pub struct Wish {
 pub struct View {
     source: Camera,
     camera: Camera,
+    yaw_deg: f64,
     /// Rotation only: the view's axes in the source camera's.
     source_se3_view: Pose,
     /// To a pinhole at the picture's own scale, where the source is none.
@@ -59,8 +60,9 @@ impl View {
         }
         let mut told = Vec::new();
         let native = native(source, wish, &mut told).map_err(|e| ErrorKind::from(e).bare())?;
-        let source_se3_view = turned_left(wish.yaw_deg, source.model() == CameraModelKind::Equirectangular);
-        let undistort = (!told.is_empty()).then(|| Crop::of_camera(source, &native, &source_se3_view));
+        let yaw_deg = if source.is_panorama() { turn_deg(source, wish.yaw_deg) } else { 0.0 };
+        let source_se3_view = turned_left(yaw_deg);
+        let undistort = (!told.is_empty()).then(|| Crop::new(source, &native, &source_se3_view, 0.0));
 
         let [width, height] = [native.width(), native.height()];
         let mut window = match wish.size {
@@ -88,7 +90,13 @@ impl View {
         let cut = native.intrinsics().cropped(window[0], window[1], window[2], window[3]);
         let camera = cut.and_then(|cut| Camera::new(&cut.resized(size[0], size[1])));
         let camera = camera.map_err(|e| ErrorKind::from(e).bare())?;
-        Ok(View { source: source.clone(), camera, source_se3_view, undistort, window, size, told })
+        Ok(View { source: source.clone(), camera, yaw_deg, source_se3_view, undistort, window, size, told })
+    }
+
+    /// How far the view is turned to the left from the source's z axis, degrees: as wished, as far as a part of a panorama
+    /// goes.
+    pub fn yaw_deg(&self) -> f64 {
+        self.yaw_deg
     }
 
     /// The consumer's camera: a pinhole, without distortion unless that was wished for.
@@ -169,7 +177,7 @@ impl View {
             let reason = format!("its shape is {:?}, its camera's ({h}, {w})", depth.shape());
             return Err(ErrorKind::malformed("depth", reason).bare());
         }
-        let along_ray = self.source.model() == CameraModelKind::Equirectangular;
+        let along_ray = self.source.is_panorama();
         Ok(Array2::from_shape_fn((self.size[1] as usize, self.size[0] as usize), |(row, column)| {
             let Some((ray, place)) = self.look(column as f64, row as f64) else { return f32::NAN };
             let far = f64::from(depth[place]);
@@ -193,9 +201,8 @@ impl View {
     /// The ray of a pixel in the view's axes, and the row and column of the stored pixel nearest to it.
     fn look(&self, u: f64, v: f64) -> Option<(Vector3<f64>, (usize, usize))> {
         let ray = self.camera.unproject(u, v)?;
-        let wraps = self.source.model() == CameraModelKind::Equirectangular;
         let at = self.source.project(self.source_se3_view.rotation * ray);
-        let (u, v) = at.filter(|at| wraps || self.source.contains(*at))?;
+        let (u, v) = at.filter(|at| self.source.shows(*at))?;
         let [w, h] = [f64::from(self.source.width()), f64::from(self.source.height())];
         let column = libm::round(u).rem_euclid(w);
         Some((ray, (libm::round(v).clamp(0.0, h - 1.0) as usize, column as usize)))
@@ -207,33 +214,26 @@ fn native(source: &Camera, wish: Wish, told: &mut Vec<String>) -> Result<Camera,
     let stored = source.intrinsics();
     let (width, height) = (stored.width, stored.height);
     match stored.model {
-        _ if wish.distorted && stored.model != CameraModelKind::Equirectangular => Ok(source.clone()),
+        _ if wish.distorted && !source.is_panorama() => Ok(source.clone()),
         CameraModelKind::Pinhole => {
             if stored.distortion.iter().any(|c| *c != 0.0) {
                 told.push("undistorted to a pinhole of the same focal length".to_string());
             }
             Camera::new(&CameraIntrinsics { distortion: Vec::new(), ..stored.clone() })
         }
-        CameraModelKind::KannalaBrandt => {
+        CameraModelKind::KannalaBrandt | CameraModelKind::Mei | CameraModelKind::Ftheta => {
             told.push(format!("cut from the fisheye as a pinhole of {CUT_FOV_DEG} degrees across"));
             pinhole(width, height, CUT_FOV_DEG)
         }
         CameraModelKind::Equirectangular => {
-            // As many pixels across as the panorama has in its middle row for the same angle.
-            let across = f64::from(width) / std::f64::consts::PI;
+            let fov_deg = cut_deg(source);
+            // As many pixels across as the panorama has on the horizon in the middle of the cut.
+            let across = 2.0 * libm::tan(0.5 * fov_deg.to_radians()) / source.pixel_rad();
             let cut = [across, across * 0.75].map(|n| (libm::round(n / 2.0) as u32 * 2).max(2));
-            told.push(format!("cut from the panorama as a pinhole of {CUT_FOV_DEG} degrees across"));
-            pinhole(cut[0], cut[1], CUT_FOV_DEG)
+            told.push(format!("cut from the panorama as a pinhole of {} degrees across", libm::round(fov_deg)));
+            seen_rows(source, &pinhole(cut[0], cut[1], fov_deg)?)
         }
     }
-}
-
-/// A turn about the camera's own down axis: of panoramas only.
-fn turned_left(yaw_deg: f64, panorama: bool) -> Pose {
-    let yaw = if panorama { yaw_deg.to_radians() } else { 0.0 };
-    // To the left is from z towards -x: negative about y, which points down.
-    let rotation = nalgebra::UnitQuaternion::from_axis_angle(&Vector3::y_axis(), -yaw);
-    Pose::new(Vector3::zeros(), rotation)
 }
 
 /// The largest part around the middle with the aspect of `size`: left, top, width, height.
@@ -277,12 +277,15 @@ mod tests {
     }
 
     fn cameras() -> Vec<Camera> {
-        use CameraModelKind::{Equirectangular, KannalaBrandt, Pinhole};
+        use CameraModelKind::{Equirectangular, Ftheta, KannalaBrandt, Mei, Pinhole};
         vec![
             camera(Pinhole, [320, 180], &[190.0, 190.0, 159.5, 89.5], &[]),
             camera(Pinhole, [320, 180], &[190.0, 191.0, 150.0, 80.0], &[-0.2, 0.05, 0.001, -0.002, 0.01]),
             camera(KannalaBrandt, [320, 240], &[120.0, 120.0, 160.0, 120.0], &[0.02, -0.005, 0.0, 0.0]),
+            camera(Mei, [320, 240], &[330.0, 330.0, 160.0, 120.0], &[1.6, 0.02, 0.3, 0.0004, -0.0003]),
+            camera(Ftheta, [320, 240], &[0.27, 0.27, 160.0, 120.0], &[0.0, 473.6, -9.59, 24.95, -42.34, 15.14]),
             camera(Equirectangular, [512, 256], &[], &[]),
+            camera(Equirectangular, [300, 120], &[81.5, 81.5, 140.0, 50.0], &[]),
         ]
     }
 
@@ -318,7 +321,7 @@ mod tests {
     fn depth_of_a_wall_stays_a_wall() {
         // Six metres ahead of the source, across its axis.
         for source in cameras() {
-            let panorama = source.model() == CameraModelKind::Equirectangular;
+            let panorama = source.is_panorama();
             let depth = Array2::from_shape_fn((source.height() as usize, source.width() as usize), |(row, column)| {
                 let ray = source.unproject(column as f64, row as f64).filter(|ray| ray.z > 0.05);
                 ray.map_or(f32::NAN, |ray| if panorama { (6.0 / ray.z) as f32 } else { 6.0 })

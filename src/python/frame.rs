@@ -140,7 +140,9 @@ impl Frame {
         Ok(self.row()?.pose.map(|pose| PyArray1::from_slice(py, &pose)))
     }
 
-    /// ``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated.
+    /// The camera's model; ``None`` where not calibrated.
+    ///
+    /// ``"pinhole"``, ``"kannala_brandt"``, ``"mei"``, ``"ftheta"`` or ``"equirectangular"``.
     #[getter]
     fn model(&self) -> PyResult<Option<&str>> {
         Ok(self.camera()?.map(|c| c.model.name()))
@@ -148,7 +150,7 @@ impl Frame {
 
     /// [fx, fy, cx, cy] of the stored picture in pixels; ``None`` where not calibrated.
     ///
-    /// The centre of the top-left pixel is (0, 0). Empty for a panorama.
+    /// The centre of the top-left pixel is (0, 0). Of a part of a panorama in pixels a radian, and empty for a whole one.
     #[getter]
     fn intrinsics<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<f64>>>> {
         Ok(self.camera()?.map(|c| PyArray1::from_slice(py, &c.intrinsics)))

@@ -153,7 +153,9 @@ impl Sensor {
         self.sensor.modality.map(record::Modality::name)
     }
 
-    /// ``"pinhole"``, ``"kannala_brandt"`` or ``"equirectangular"``; ``None`` where not calibrated.
+    /// The camera's model; ``None`` where not calibrated.
+    ///
+    /// ``"pinhole"``, ``"kannala_brandt"``, ``"mei"``, ``"ftheta"`` or ``"equirectangular"``.
     #[getter]
     fn model(&self) -> Option<&str> {
         self.sensor.camera.as_ref().map(|c| c.model.name())
@@ -171,7 +173,9 @@ impl Sensor {
         self.sensor.camera.as_ref().map(|c| c.height)
     }
 
-    /// [fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0); empty for a panorama.
+    /// [fx, fy, cx, cy] in pixels, the centre of the top-left pixel being (0, 0).
+    ///
+    /// Of a part of a panorama in pixels a radian, and empty for a whole one.
     #[getter]
     fn intrinsics<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
         self.sensor.camera.as_ref().map(|c| PyArray1::from_slice(py, &c.intrinsics))

@@ -104,6 +104,7 @@ mod tests {
             (CameraModelKind::Pinhole, vec![90.0, 90.0, 79.5, 39.5]),
             (CameraModelKind::KannalaBrandt, vec![60.0, 60.0, 79.5, 39.5]),
             (CameraModelKind::Equirectangular, vec![]),
+            (CameraModelKind::Equirectangular, vec![60.0, 60.0, 40.0, 35.0]),
         ] {
             let camera = camera(model, k);
             let (pose, size) = ahead();

@@ -3,7 +3,7 @@
 use nalgebra::Vector3;
 use ndarray::Array2;
 
-use crate::coord::{Camera, CameraModelKind};
+use crate::coord::Camera;
 
 /// How far a point speaks for its surroundings, degrees: half the spacing of a LiDAR's beams, or a little more.
 const REACH_DEG: f64 = 0.7;
@@ -18,7 +18,7 @@ const ALIKE: f32 = 0.05;
 /// The nearest point of each pixel counts. Points that shine through gaps between those of a nearer surface are left
 /// out. Between points the gaps are filled within 0.7°, from the nearer surface where two meet.
 pub fn lidar_depth(camera: &Camera, points: impl IntoIterator<Item = Vector3<f64>>) -> Array2<f32> {
-    let panorama = camera.model() == CameraModelKind::Equirectangular;
+    let (panorama, wraps) = (camera.is_panorama(), camera.wraps());
     let (width, height) = (camera.width() as usize, camera.height() as usize);
     let mut depth = Array2::from_elem((height, width), f32::INFINITY);
     for point in points {
@@ -29,7 +29,7 @@ pub fn lidar_depth(camera: &Camera, points: impl IntoIterator<Item = Vector3<f64
         depth[at] = depth[at].min(along as f32);
     }
     let reach = reach_px(camera);
-    let across = nearest_across(&depth, reach, panorama);
+    let across = nearest_across(&depth, reach, wraps);
     for ((r, c), d) in depth.indexed_iter_mut().filter(|(_, d)| d.is_finite()) {
         let rows = r.saturating_sub(reach)..(r + reach + 1).min(height);
         let near = rows.map(|r| across[[r, c]]).fold(f32::INFINITY, f32::min);
@@ -37,7 +37,7 @@ pub fn lidar_depth(camera: &Camera, points: impl IntoIterator<Item = Vector3<f64
             *d = f32::INFINITY;
         }
     }
-    fill(&mut depth, reach, panorama);
+    fill(&mut depth, reach, wraps);
     depth.mapv_inplace(|d| if d.is_finite() { d } else { f32::NAN });
     depth
 }
@@ -107,7 +107,7 @@ fn from_neighbours(depth: &Array2<f32>, at: [usize; 2], wraps: bool) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coord::CameraIntrinsics;
+    use crate::coord::{CameraIntrinsics, CameraModelKind};
 
     #[test]
     fn sparse_points_become_a_wall_and_a_post_before_it_without_shining_through() {

@@ -90,24 +90,24 @@ pub fn pinhole(width: u32, height: u32, fov_deg: f64) -> Result<Camera, InvalidC
     })
 }
 
-/// How a camera's pixels lie in panoramas of one size (or in the pictures of another camera), for one direction; made
-/// once, used for many pictures.
+/// How a camera's pixels lie in panoramas of one size and extent (or in the pictures of any other camera), for one
+/// direction; made once, used for many pictures.
 ///
 /// Sampling is bilinear at 1/32 of a pixel, across the seam at ±180° as anywhere, and ends at the poles' rows.
 #[derive(Debug, Clone)]
 pub struct Crop {
-    /// Width and height of the panoramas.
-    panorama: [usize; 2],
+    /// Width and height of the source's pictures.
+    source: [usize; 2],
     /// Width and height of the crop.
     size: [usize; 2],
     /// Whether the last column is a neighbour of the first.
     wraps: bool,
-    /// Row by row: the upper left of the four pixels around a place; [`NOWHERE`] where the camera has no ray.
+    /// Row by row: the upper left of the four pixels around a place; [`NOWHERE`] where the source shows nothing.
     first: Vec<u32>,
     /// How far right of it the place is (the lowest bits) and how far below it, in steps; and [`BORDER`].
     steps: Vec<u16>,
-    /// 255 where the nadir is, which a mount or a vehicle hides; shape `(H, W)`.
-    nadir: Array2<u8>,
+    /// 255 where the nadir is, which a mount or a vehicle hides, and where the source shows nothing; shape `(H, W)`.
+    masked: Array2<u8>,
 }
 
 /// No pixel.
@@ -116,45 +116,22 @@ const NOWHERE: u32 = u32::MAX;
 const BORDER: u16 = 1 << 15;
 
 impl Crop {
-    /// A view `panorama_se3_view` (its translation does not count) with a camera, of panoramas `width` × `height`.
+    /// A view `source_se3_view` (its translation does not count) with a camera, of the pictures of any other: a part of a
+    /// panorama, a lens undistorted, a fisheye made a pinhole.
     ///
-    /// What lies within `nadir_deg` of straight down, in the panorama's own axes, is masked.
-    pub fn new(panorama: [usize; 2], camera: &Camera, panorama_se3_view: &Pose, nadir_deg: f64) -> Crop {
-        let whole = Camera::new(&CameraIntrinsics {
-            model: CameraModelKind::Equirectangular,
-            width: panorama[0] as u32,
-            height: panorama[1] as u32,
-            intrinsics: vec![],
-            distortion: vec![],
-        });
-        Crop::place(panorama, whole.ok().as_ref(), camera, panorama_se3_view, nadir_deg)
-    }
-
-    /// A view `source_se3_view` (its translation does not count) with a camera, of the pictures of any camera: a lens
-    /// undistorted, a fisheye made a pinhole.
-    pub fn of_camera(source: &Camera, camera: &Camera, source_se3_view: &Pose) -> Crop {
-        let size = [source.width() as usize, source.height() as usize];
-        Crop::place(size, Some(source), camera, source_se3_view, 0.0)
-    }
-
-    fn place(
-        panorama: [usize; 2],
-        source: Option<&Camera>,
-        camera: &Camera,
-        source_se3_view: &Pose,
-        nadir_deg: f64,
-    ) -> Crop {
-        let [width, height] = panorama;
+    /// What lies within `nadir_deg` of straight down, in the source's own axes, is masked, and what the source does not
+    /// show.
+    pub fn new(source: &Camera, camera: &Camera, source_se3_view: &Pose, nadir_deg: f64) -> Crop {
+        let [width, height] = [source.width() as usize, source.height() as usize];
         let size = [camera.width() as usize, camera.height() as usize];
         let down = libm::cos(nadir_deg.clamp(0.0, 180.0).to_radians());
-        let wraps = source.is_some_and(|s| s.model() == CameraModelKind::Equirectangular);
-        let nowhere = (NOWHERE, (0, 0));
+        let wraps = source.wraps();
+        let nowhere = (NOWHERE, (0, 255));
         let place = |i: usize| {
             let (row, column) = (i / size[0], i % size[0]);
             let Some(ray) = camera.unproject(column as f64, row as f64) else { return nowhere };
             let ray = source_se3_view.rotation * ray;
-            let seen = |s: &Camera| s.project(ray).filter(|at| wraps || s.contains(*at));
-            let Some((u, v)) = source.and_then(seen) else { return nowhere };
+            let Some((u, v)) = source.project(ray).filter(|at| source.shows(*at)) else { return nowhere };
             let steps = i64::from(STEPS);
             let [u, v] = [u, v].map(|a| (a * f64::from(STEPS)).round() as i64);
             // Beside the centres of the outermost pixels there is nothing to mix with, except across the seam.
@@ -168,22 +145,22 @@ impl Crop {
         };
         let (first, (steps, masked)): (Vec<u32>, (Vec<u16>, Vec<u8>)) =
             (0..size[0] * size[1]).into_par_iter().map(place).unzip();
-        let nadir = Array2::from_shape_fn((size[1], size[0]), |(row, column)| masked[row * size[0] + column]);
-        Crop { panorama, size, wraps, first, steps, nadir }
+        let masked = Array2::from_shape_fn((size[1], size[0]), |(row, column)| masked[row * size[0] + column]);
+        Crop { source: [width, height], size, wraps, first, steps, masked }
     }
 
-    /// 255 where the nadir is masked; shape `(H, W)`.
-    pub fn nadir(&self) -> &Array2<u8> {
-        &self.nadir
+    /// 255 where the nadir is masked, or the source shows nothing; shape `(H, W)`.
+    pub fn masked(&self) -> &Array2<u8> {
+        &self.masked
     }
 
-    /// The crop of a panorama `(H, W, 3)`; black where the camera has no ray.
+    /// The crop of a picture of the source `(H, W, 3)`; black where it shows nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] where the panorama is of another size than the crop was made for.
+    /// [`ErrorKind::Malformed`] where the picture is of another size than the source's.
     pub fn cut(&self, panorama: ArrayView3<'_, u8>) -> Result<Array3<u8>, ErrorKind> {
-        let [width, height] = self.panorama;
+        let [width, height] = self.source;
         if panorama.dim() != (height, width, 3) {
             let reason = format!("its shape is {:?}, not ({height}, {width}, 3)", panorama.shape());
             return Err(ErrorKind::malformed("panorama", reason));
@@ -214,7 +191,7 @@ impl Crop {
         let (mut tops, mut bottoms) = ([0; 4], [0; 4]);
         for i in 0..4 {
             let at = first[i] as usize;
-            let square = (lanes::pair(pixels, at), lanes::pair(pixels, at + self.panorama[0]));
+            let square = (lanes::pair(pixels, at), lanes::pair(pixels, at + self.source[0]));
             if let ((Some(top), Some(bottom)), true) = (square, steps[i] < BORDER) {
                 (tops[i], bottoms[i]) = (top, bottom);
             } else {
@@ -230,7 +207,7 @@ impl Crop {
         if first == NOWHERE {
             return [0; 2];
         }
-        let [width, height] = self.panorama;
+        let [width, height] = self.source;
         let at = first as usize;
         let (row, column) = (at / width, at % width);
         let right = match column + 1 < width {
@@ -254,6 +231,12 @@ mod tests {
         })
     }
 
+    fn sphere(width: u32) -> Camera {
+        let (model, height) = (CameraModelKind::Equirectangular, width / 2);
+        Camera::new(&CameraIntrinsics { model, width, height, intrinsics: vec![], distortion: vec![] })
+            .expect("a camera")
+    }
+
     fn ray(v: f64, u: f64) -> Vector3<f64> {
         let (lon, lat) =
             (((u + 0.5) / 512.0 - 0.5) * std::f64::consts::TAU, (0.5 - (v + 0.5) / 256.0) * std::f64::consts::PI);
@@ -272,7 +255,7 @@ mod tests {
             // The panorama's own camera looks along x.
             let own = level_view(Vector3::zeros(), 0.0, 0.0);
             let view = own.inverse() * level_view(Vector3::zeros(), yaw, pitch);
-            let crop = Crop::new([512, 256], &camera, &view, 0.0);
+            let crop = Crop::new(&sphere(512), &camera, &view, 0.0);
             let cut = crop.cut(picture.view()).expect("of the size");
             for ((row, column, channel), &found) in cut.indexed_iter() {
                 let ray = view.rotation * camera.unproject(column as f64, row as f64).expect("a ray");
@@ -282,7 +265,40 @@ mod tests {
                 assert!((f64::from(found) - want).abs() < slack, "{yaw} {pitch} {row} {column} {found} {want}");
             }
         }
-        assert!(Crop::new([500, 250], &camera, &Pose::identity(), 0.0).cut(picture.view()).is_err());
+        assert!(Crop::new(&sphere(500), &camera, &Pose::identity(), 0.0).cut(picture.view()).is_err());
+    }
+
+    #[test]
+    fn a_crop_of_a_part_is_that_of_the_whole_where_the_part_has_pixels_and_masked_elsewhere() {
+        let (camera, picture, whole) = (pinhole(160, 120, 90.0).expect("a camera"), panorama(), sphere(512));
+        let own = level_view(Vector3::zeros(), 0.0, 0.0);
+        // Ahead and to the right; a band all around; one that ends at the seam of the whole.
+        for [left, top, width, height] in [[200, 40, 250, 180], [0, 90, 512, 70], [300, 0, 212, 256]] {
+            let part = whole.intrinsics().cropped(left, top, width, height).expect("inside");
+            let part = Camera::new(&part).expect("a camera");
+            let [l, t, w, h] = [left, top, width, height].map(|n| n as usize);
+            let cropped = picture.slice(ndarray::s![t..t + h, l..l + w, ..]);
+            for (yaw, pitch) in [(0.0, 0.0), (-1.2, 0.2), (3.0, -0.1)] {
+                let view = own.inverse() * level_view(Vector3::zeros(), yaw, pitch);
+                let (of_whole, of_part) =
+                    (Crop::new(&whole, &camera, &view, 0.0), Crop::new(&part, &camera, &view, 0.0));
+                let (want, found) = (of_whole.cut(picture.view()).expect("cut"), of_part.cut(cropped).expect("cut"));
+                assert!(of_whole.masked().iter().all(|m| *m == 0));
+                for ((row, column), masked) in of_part.masked().indexed_iter() {
+                    let ray = view.rotation * camera.unproject(column as f64, row as f64).expect("a ray");
+                    let (u, v) = whole.project(ray).expect("a pixel");
+                    let (u, v) = (u - f64::from(left), v - f64::from(top));
+                    let margin = (u.min(f64::from(width) - 1.0 - u)).min(v.min(f64::from(height) - 1.0 - v));
+                    let margin = if width == 512 { v.min(f64::from(height) - 1.0 - v) } else { margin };
+                    if margin > 0.1 {
+                        let apart = |k: usize| want[[row, column, k]].abs_diff(found[[row, column, k]]);
+                        assert!(*masked == 0 && (0..3).all(|k| apart(k) <= 1), "{left} {yaw} {row} {column}");
+                    } else if margin < -0.6 {
+                        assert!(*masked == 255 && (0..3).all(|k| found[[row, column, k]] == 0));
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -294,11 +310,11 @@ mod tests {
         // The right border of one is the left border of the next, a quarter turn on.
         assert!((ray(0.0, 159.5) - ray(-std::f64::consts::FRAC_PI_2, -0.5)).norm() < 1e-12);
         let straight_down = level_view(Vector3::zeros(), 0.0, 0.0).inverse() * level_view(Vector3::zeros(), 0.0, -1.57);
-        let crop = Crop::new([512, 256], &camera, &straight_down, 20.0);
-        let masked = crop.nadir().iter().filter(|m| **m == 255).count() as f64;
+        let crop = Crop::new(&sphere(512), &camera, &straight_down, 20.0);
+        let masked = crop.masked().iter().filter(|m| **m == 255).count() as f64;
         // A disc of radius 80 tan 20° pixels.
         let disc = std::f64::consts::PI * (80.0 * 20.0_f64.to_radians().tan()).powi(2);
-        assert!((masked / disc - 1.0).abs() < 0.02 && crop.nadir()[[0, 0]] == 0, "{masked} {disc}");
+        assert!((masked / disc - 1.0).abs() < 0.02 && crop.masked()[[0, 0]] == 0, "{masked} {disc}");
     }
 
     #[test]

@@ -68,7 +68,10 @@ mod tests {
         let cameras = [
             camera(CameraModelKind::Pinhole, &[400.0, 390.0, 310.0, 150.0], &[-0.3, 0.1, 0.001, 0.002, 0.0]),
             camera(CameraModelKind::KannalaBrandt, &[120.0, 120.0, 320.0, 160.0], &[0.01, 0.0, 0.0, 0.0]),
+            camera(CameraModelKind::Mei, &[600.0, 595.0, 310.0, 150.0], &[2.2, 0.02, 1.6, 0.0004, -0.0003]),
+            camera(CameraModelKind::Ftheta, &[0.5, 0.5, 310.0, 150.0], &[0.0, 473.6, -9.59, 24.95, -42.34, 15.14]),
             camera(CameraModelKind::Equirectangular, &[], &[]),
+            camera(CameraModelKind::Equirectangular, &[150.0, 140.0, -50.0, 120.0], &[]),
         ];
         for camera in &cameras {
             let rays = ray_map(camera, [320, 640], &pose);

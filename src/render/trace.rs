@@ -1,8 +1,8 @@
 //! [`Tracer`]: straight lines in space as the polylines that a camera makes of them.
 
-use nalgebra::Vector3;
+use nalgebra::{UnitQuaternion, Vector3};
 
-use crate::coord::{Camera, CameraModelKind};
+use crate::coord::{Camera, CameraIntrinsics, CameraModelKind};
 
 /// Lines end this far before the plane of a pinhole camera, metres.
 const NEAR_M: f64 = 0.1;
@@ -21,13 +21,16 @@ type Seen = [f64; 3];
 /// Collects the polylines of one feature.
 pub struct Tracer<'a> {
     camera: &'a Camera,
+    /// Of a panorama whose middle is not ahead: it as if it were, and the turn of points into its frame.
+    centred: Option<(Camera, UnitQuaternion<f64>)>,
     lines: Vec<Vec<Seen>>,
 }
 
 impl<'a> Tracer<'a> {
     /// A tracer for a camera's pictures.
     pub fn new(camera: &'a Camera) -> Tracer<'a> {
-        Tracer { camera, lines: Vec::new() }
+        let centred = (camera.middle_rad() != 0.0).then(|| centred(camera)).flatten();
+        Tracer { camera, centred, lines: Vec::new() }
     }
 
     /// The polylines so far, all on the picture, of at least two points.
@@ -44,13 +47,16 @@ impl<'a> Tracer<'a> {
                     self.piece(a, b, 0);
                 }
             }
-            CameraModelKind::Equirectangular => self.around(a, b),
-            CameraModelKind::KannalaBrandt => self.piece(a, b, 0),
+            CameraModelKind::Equirectangular => match self.centred {
+                Some((_, turn)) => self.around(turn * a, turn * b),
+                None => self.around(a, b),
+            },
+            CameraModelKind::KannalaBrandt | CameraModelKind::Mei | CameraModelKind::Ftheta => self.piece(a, b, 0),
         }
     }
 
-    /// On a panorama: a line that crosses the half plane behind the camera leaves at one side of the picture and comes
-    /// back at the other.
+    /// On a panorama with its middle ahead: a line that crosses the half plane behind the camera leaves at one side of the
+    /// picture and comes back at the other.
     fn around(&mut self, mut a: Vector3<f64>, mut b: Vector3<f64>) {
         // A point right behind is on both sides: it takes the other end's.
         if a.x == 0.0 {
@@ -95,7 +101,8 @@ impl<'a> Tracer<'a> {
     }
 
     fn see(&self, p: Vector3<f64>) -> Option<Seen> {
-        let (u, v) = self.camera.project(p)?;
+        let camera = self.centred.as_ref().map_or(self.camera, |(camera, _)| camera);
+        let (u, v) = camera.project(p)?;
         Some([u, v, p.norm()])
     }
 
@@ -157,6 +164,14 @@ impl<'a> Tracer<'a> {
             _ => self.lines.push(vec![start, end]),
         }
     }
+}
+
+/// A panorama's camera turned to the middle of its picture, with the turn of points.
+fn centred(camera: &Camera) -> Option<(Camera, UnitQuaternion<f64>)> {
+    let mut intrinsics: CameraIntrinsics = camera.intrinsics().clone();
+    *intrinsics.intrinsics.get_mut(2)? = 0.5 * f64::from(intrinsics.width) - 0.5;
+    let turn = UnitQuaternion::from_axis_angle(&Vector3::y_axis(), -camera.middle_rad());
+    Some((Camera::new(&intrinsics).ok()?, turn))
 }
 
 /// The part of a line that is before a pinhole's near plane.

@@ -103,20 +103,22 @@ impl WalkOptions {
 pub struct Cut {
     /// sRGB, shape `(H, W, 3)`.
     pub rgb: Array3<u8>,
-    /// 255 where the nadir or the panorama's mask says not to learn, else 0; shape `(H, W)`.
+    /// 255 where the nadir or the panorama's mask says not to learn, or the panorama ends, else 0; shape `(H, W)`.
     pub ignored: Array2<u8>,
 }
 
-/// Cuts the view `world_se3_view` of a camera from a full panorama `(H, W, 3)` with the rotation of `world_se3_panorama`.
+/// Cuts the view `world_se3_view` of a camera from a panorama `(H, W, 3)`, whole or in part, that has the rotation of
+/// `world_se3_panorama` and shows what `sphere` does, if at another size.
 ///
 /// `mask` is not 0 where the panorama is not to be learned from, shape `(H, W)`; what touches such a pixel is left out.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Malformed`] where the mask is of another size than the panorama.
+/// [`ErrorKind::Malformed`] where the mask is of another size than the panorama, or that has no pixels.
 pub fn cut(
     panorama: ArrayView3<'_, u8>,
     mask: Option<ArrayView2<'_, u8>>,
+    sphere: &Camera,
     world_se3_panorama: &Pose,
     world_se3_view: &Pose,
     camera: &Camera,
@@ -124,9 +126,10 @@ pub fn cut(
 ) -> Result<Cut, ErrorKind> {
     let (height, width, _) = panorama.dim();
     let turn = world_se3_panorama.rotation.inverse() * world_se3_view.rotation;
-    let crop = Crop::new([width, height], camera, &Pose::new(Vector3::zeros(), turn), nadir_deg);
+    let source = Camera::new(&sphere.intrinsics().resized(width as u32, height as u32))?;
+    let crop = Crop::new(&source, camera, &Pose::new(Vector3::zeros(), turn), nadir_deg);
     let rgb = crop.cut(panorama)?;
-    let mut ignored = crop.nadir().clone();
+    let mut ignored = crop.masked().clone();
     if let Some(mask) = mask {
         if mask.dim() != (height, width) {
             return Err(ErrorKind::malformed("mask", format!("it is not of the panorama's {width} x {height} pixels")));

@@ -291,14 +291,16 @@ fn target_at_anchor(dataset: &Dataset, sample: &SampleRow, channel: &str) -> Opt
 fn view(dataset: &Dataset, sample: &SampleRow, frame: &FrameRow, target: Option<&Posed>) -> Result<RgbImage> {
     let picture = dataset.image(frame)?;
     let posed = dataset.posed(frame)?;
-    let panorama = posed.filter(|p| p.camera.model() == CameraModelKind::Equirectangular);
+    let panorama = posed.filter(|p| p.camera.is_panorama());
     let (Some(panorama), Some(target)) = (panorama, target) else { return Ok(picture) };
     let height = (PICTURE_WIDTH as f32 * ASPECT) as u32;
     let Ok(camera) = pinhole(PICTURE_WIDTH, height, across_deg(&target.camera)) else { return Ok(picture) };
     let here = dataset.between(&sample.recording_id, &frame.recording_id)? * panorama.world_se3_camera;
     let turn = here.rotation.inverse() * target.world_se3_camera.rotation;
     let size = [picture.width() as usize, picture.height() as usize];
-    let crop = Crop::new(size, &camera, &Pose::new(Vector3::zeros(), turn), 0.0);
+    let source = panorama.camera.intrinsics().resized(picture.width(), picture.height());
+    let Ok(source) = Camera::new(&source) else { return Ok(picture) };
+    let crop = Crop::new(&source, &camera, &Pose::new(Vector3::zeros(), turn), 0.0);
     let rgb = ndarray::ArrayView3::from_shape((size[1], size[0], 3), picture.as_raw());
     let cut = rgb.ok().and_then(|rgb| crop.cut(rgb).ok());
     let cut = cut.and_then(|cut| RgbImage::from_raw(PICTURE_WIDTH, height, cut.into_raw_vec_and_offset().0));

@@ -15,7 +15,7 @@ use super::plan_view::PlanView;
 use super::strips::{Motion, Wave};
 use super::sweep::Sweep;
 use super::words::{Head, Provenance, Texts};
-use crate::coord::CameraModelKind;
+use crate::coord::CameraIntrinsics;
 use crate::dataset::Dataset;
 use crate::dataset::rows::RecordingRow;
 use crate::error::Result;
@@ -78,7 +78,7 @@ pub fn sheet(dataset: &Dataset, sample: &SampleRow) -> Result<Sheet> {
     let has_references = |channel: &str| has_references(channel) && !(others && is_panorama(recording, channel));
     let mut wide: Vec<Box<dyn Block>> = vec![Box::new(Head::new(dataset, sample, recording, map.features()))];
     for (channel, modality) in channels(sample) {
-        if modality == Modality::Camera && is_panorama(recording, channel) {
+        if modality == Modality::Camera && camera(recording, channel).is_some_and(CameraIntrinsics::is_sphere) {
             wide.extend(Panorama::new(dataset, sample, channel).map(|p| Box::new(p) as Box<dyn Block>));
         }
         let row = Row::new(dataset, sample, channel, modality, &mut problems);
@@ -145,8 +145,11 @@ fn channels(sample: &SampleRow) -> BTreeSet<(&str, Modality)> {
 }
 
 fn is_panorama(recording: Option<&RecordingRow>, channel: &str) -> bool {
-    let sensor = recording.and_then(|r| r.sensors.iter().find(|s| s.channel == channel));
-    sensor.and_then(|s| s.camera.as_ref()).is_some_and(|c| c.model == CameraModelKind::Equirectangular)
+    camera(recording, channel).is_some_and(|c| c.model.is_panorama())
+}
+
+fn camera<'a>(recording: Option<&'a RecordingRow>, channel: &str) -> Option<&'a CameraIntrinsics> {
+    recording?.sensors.iter().find(|s| s.channel == channel)?.camera.as_ref()
 }
 
 #[cfg(test)]

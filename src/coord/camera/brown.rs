@@ -72,12 +72,16 @@ impl Brown {
 
     /// The unit ray whose distorted position is given.
     pub(super) fn unproject(&self, x: f64, y: f64) -> Option<Vector3<f64>> {
+        self.undistorted(x, y).map(|p| Vector3::new(p.x, p.y, 1.0).normalize())
+    }
+
+    /// The place on the plane at z = 1 whose distorted position is given.
+    pub(super) fn undistorted(&self, x: f64, y: f64) -> Option<Vector2<f64>> {
         if !(x.is_finite() && y.is_finite()) {
             return None;
         }
         let target = Vector2::new(x, y);
-        let p = if self.plain { target } else { self.undistort(target)? };
-        Some(Vector3::new(p.x, p.y, 1.0).normalize())
+        if self.plain { Some(target) } else { self.undistort(target) }
     }
 
     /// Whether the model is one to one around `p`: below the monotone radius, and not turned over by `p1`, `p2`.

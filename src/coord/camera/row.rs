@@ -1,5 +1,7 @@
 //! [`RowProjector`]: many points through a camera at once, in single precision.
 
+use std::f64::consts::PI;
+
 use super::{Camera, Lens};
 
 /// Single-precision projection of rows of points: branch-free, so that the compiler makes vector code of it, and of
@@ -15,14 +17,54 @@ pub struct RowProjector {
 #[derive(Debug, Clone)]
 enum Model {
     Pinhole,
-    Brown { numerator: [f32; 4], denominator: [f32; 4], p1: f32, p2: f32, radius2_max: f32 },
-    KannalaBrandt { growth: [f32; 5], theta_max: f32 },
-    Panorama { width: f32, height: f32 },
+    Brown {
+        numerator: [f32; 4],
+        denominator: [f32; 4],
+        p1: f32,
+        p2: f32,
+        radius2_max: f32,
+    },
+    KannalaBrandt {
+        growth: [f32; 5],
+        theta_max: f32,
+    },
+    Mei {
+        xi: f32,
+        k: [f32; 4],
+        radius2_max: f32,
+        cos_end: f32,
+    },
+    Ftheta {
+        poly: [f32; 6],
+        shear: [f32; 2],
+        theta_max: f32,
+    },
+    /// `θ(r)`, its radii in units of the largest.
+    FthetaBackward {
+        poly: [f32; 6],
+        radius_max: f32,
+        shear: [f32; 2],
+        theta_max: f32,
+    },
+    Panorama {
+        across: f32,
+        down: f32,
+        zero: [f32; 2],
+        full: f32,
+        round: [f32; 2],
+    },
 }
+
+/// Angle that a fisheye's rows go on beyond the picture, radians: wide enough for what lies across its border, and short
+/// of straight behind, where the neighbouring points of a surface are at opposite sides of the picture.
+const BEYOND_RAD: f64 = 0.3;
+/// Newton's steps to the radius of an angle: from the chord, a lens takes three or four.
+const STEPS: usize = 6;
 
 impl RowProjector {
     /// The same camera, for rows.
     pub fn new(camera: &Camera) -> RowProjector {
+        let widest = || widest_rad(camera) + BEYOND_RAD;
         let model = match &camera.lens {
             Lens::Brown(lens) if lens.plain => Model::Pinhole,
             Lens::Brown(lens) => {
@@ -36,9 +78,42 @@ impl RowProjector {
                 }
             }
             Lens::KannalaBrandt(lens) => {
-                Model::KannalaBrandt { growth: lens.growth.map(|c| c as f32), theta_max: lens.theta_max as f32 }
+                let theta_max = lens.theta_max.min(widest()) as f32;
+                Model::KannalaBrandt { growth: lens.growth.map(|c| c as f32), theta_max }
             }
-            Lens::Equirectangular => Model::Panorama { width: camera.width() as f32, height: camera.height() as f32 },
+            Lens::Mei(lens) => {
+                let radius = lens.lens.radius_without_folds();
+                let [_, k1, k2, _] = lens.lens.numerator;
+                Model::Mei {
+                    xi: lens.xi as f32,
+                    k: [k1, k2, lens.lens.p1, lens.lens.p2].map(|c| c as f32),
+                    radius2_max: (radius * radius) as f32,
+                    cos_end: lens.cos_end.max(libm::cos(widest().min(PI))) as f32,
+                }
+            }
+            Lens::Ftheta(lens) => {
+                let (shear, theta_max) = (lens.shear.map(|c| c as f32), lens.theta_max.min(widest()) as f32);
+                match lens.backward {
+                    false => Model::Ftheta { poly: lens.poly.map(|c| c as f32), shear, theta_max },
+                    true => {
+                        let radius = lens.radius_max;
+                        let poly = std::array::from_fn(|i| (lens.poly[i] * libm::pow(radius, i as f64)) as f32);
+                        Model::FthetaBackward { poly, radius_max: radius as f32, shear, theta_max }
+                    }
+                }
+            }
+            Lens::Equirectangular(part) => {
+                let [across, down] = part.full.map(|n| n as f32);
+                let zero = [0, 1].map(|i| (0.5 * part.full[i] - 0.5 - part.offset[i]) as f32);
+                let round = part.round().map(|c| c as f32);
+                Model::Panorama {
+                    across: across / std::f32::consts::TAU,
+                    down: down / std::f32::consts::PI,
+                    zero,
+                    full: across,
+                    round,
+                }
+            }
         };
         RowProjector { k: camera.k.map(|v| v as f32), model }
     }
@@ -51,7 +126,11 @@ impl RowProjector {
     /// Pixels that a turn of one radian moves what is seen, on the axis.
     pub fn pixels_per_radian(&self) -> f32 {
         match self.model {
-            Model::Panorama { width, .. } => width / std::f32::consts::TAU,
+            Model::Panorama { across, .. } => across,
+            Model::Mei { xi, .. } => self.k[0].max(self.k[1]) / (1.0 + xi),
+            Model::Ftheta { poly, .. } => self.k[0].max(self.k[1]) * poly[1],
+            // Its radii are in units of the largest.
+            Model::FthetaBackward { poly, radius_max, .. } => self.k[0].max(self.k[1]) * radius_max / poly[1],
             _ => self.k[0].max(self.k[1]),
         }
     }
@@ -94,19 +173,75 @@ impl RowProjector {
                 *y = fy * (*y * stretch) + cy;
                 *z = if theta < *theta_max { near } else { f32::NAN };
             }),
-            Model::Panorama { width, height } => {
-                let (across, down) = (width / std::f32::consts::TAU, height / std::f32::consts::PI);
-                let (u0, v0) = (0.5 * width - 0.5, 0.5 * height - 0.5);
+            Model::Mei { xi, k: [k1, k2, p1, p2], radius2_max, cos_end } => points.for_each(|((x, y), (z, scale))| {
+                let norm = (*x * *x + *y * *y + *z * *z).sqrt();
+                let inverse = 1.0 / (*z + xi * norm);
+                let (a, b) = (*x * inverse, *y * inverse);
+                let s = a * a + b * b;
+                let f = 1.0 + s * (k1 + s * k2);
+                *x = fx * (a * f + 2.0 * p1 * a * b + p2 * (s + 2.0 * a * a)) + cx;
+                *y = fy * (b * f + p1 * (s + 2.0 * b * b) + 2.0 * p2 * a * b) + cy;
+                *z = if (*z > cos_end * norm) & (s < *radius2_max) { scale / norm } else { f32::NAN };
+            }),
+            Model::Ftheta { poly: p, shear, theta_max } => points.for_each(|((x, y), (z, scale))| {
+                let side2 = *x * *x + *y * *y;
+                let side = side2.sqrt();
+                let t = atan2(side, *z);
+                let radius = t * (p[1] + t * (p[2] + t * (p[3] + t * (p[4] + t * p[5]))));
+                let stretch = if side > 0.0 { radius / side } else { 0.0 };
+                let near = scale / (side2 + *z * *z).sqrt();
+                let (a, b) = (*x * stretch, *y * stretch);
+                *x = fx * (a + shear[0] * b) + cx;
+                *y = fy * (shear[1] * a + b) + cy;
+                *z = if t < *theta_max { near } else { f32::NAN };
+            }),
+            Model::FthetaBackward { poly: p, radius_max, shear, theta_max } => {
+                let whole = p[1] + p[2] + p[3] + p[4] + p[5];
+                points.for_each(|((x, y), (z, scale))| {
+                    let side2 = *x * *x + *y * *y;
+                    let side = side2.sqrt();
+                    let theta = atan2(side, *z);
+                    let mut r = theta / whole;
+                    for _ in 0..STEPS {
+                        let angle = r * (p[1] + r * (p[2] + r * (p[3] + r * (p[4] + r * p[5]))));
+                        let slope = p[1] + r * (2.0 * p[2] + r * (3.0 * p[3] + r * (4.0 * p[4] + r * (5.0 * p[5]))));
+                        let next = r - (angle - theta) / slope;
+                        // Also a step from where the polynomial is flat stays on the lens.
+                        r = if next > 0.0 { next } else { 0.0 };
+                        r = if r < 1.0 { r } else { 1.0 };
+                    }
+                    let stretch = if side > 0.0 { radius_max * r / side } else { 0.0 };
+                    let near = scale / (side2 + *z * *z).sqrt();
+                    let (a, b) = (*x * stretch, *y * stretch);
+                    *x = fx * (a + shear[0] * b) + cx;
+                    *y = fy * (shear[1] * a + b) + cy;
+                    *z = if theta < *theta_max { near } else { f32::NAN };
+                });
+            }
+            Model::Panorama { across, down, zero: [u0, v0], full, round: [low, high] } => {
                 points.for_each(|((x, y), (z, scale))| {
                     let level2 = *x * *x + *z * *z;
                     let near = scale / (level2 + *y * *y).sqrt();
-                    *x = atan2(*x, *z) * across + u0;
+                    let u = atan2(*x, *z) * across + u0;
+                    let u = if u < *low { u + full } else { u };
+                    *x = if u > *high { u - full } else { u };
                     *y = atan2(*y, level2.sqrt()) * down + v0;
                     *z = near;
                 });
             }
         }
     }
+}
+
+/// The largest angle from the axis along the picture's border, radians; π where some of it shows nothing.
+fn widest_rad(camera: &Camera) -> f64 {
+    let ends = [camera.width(), camera.height()].map(|n| f64::from(n) - 0.5);
+    let ray = |u: f64, v: f64| camera.unproject(u, v).map_or(PI, |ray| libm::acos(ray.z.clamp(-1.0, 1.0)));
+    let share = |i: u32, axis: usize| -0.5 + (ends[axis] + 0.5) * f64::from(i) / 64.0;
+    let along = (0..=64).flat_map(|i| {
+        [ray(share(i, 0), -0.5), ray(share(i, 0), ends[1]), ray(-0.5, share(i, 1)), ray(ends[0], share(i, 1))]
+    });
+    along.fold(0.0, f64::max)
 }
 
 /// The angle of `(x, y)` from the x axis, radians, within 3e-7.
@@ -156,7 +291,7 @@ mod tests {
     use crate::coord::{CameraIntrinsics, CameraModelKind};
 
     fn cameras() -> Vec<Camera> {
-        use CameraModelKind::{Equirectangular, KannalaBrandt, Pinhole};
+        use CameraModelKind::{Equirectangular, Ftheta, KannalaBrandt, Mei, Pinhole};
         let of = |model, intrinsics: &[f64], distortion: &[f64]| {
             let (intrinsics, distortion) = (intrinsics.to_vec(), distortion.to_vec());
             Camera::new(&CameraIntrinsics { model, width: 1280, height: 704, intrinsics, distortion })
@@ -168,7 +303,16 @@ mod tests {
             of(Pinhole, &k, &[-0.3, 0.1, 0.001, -0.002, -0.01]),
             of(Pinhole, &k, &[0.5, 0.1, 0.0005, 0.0001, 0.01, 0.8, 0.2, 0.02]),
             of(KannalaBrandt, &[350.0, 350.0, 640.0, 350.0], &[0.02, -0.005, 0.001, -0.0002]),
+            of(Mei, &[1000.0, 990.0, 640.0, 350.0], &[0.9, -0.05, 0.02, 0.001, -0.0005]),
+            of(Mei, &[1336.3, 1335.8, 640.0, 350.0], &[2.2134, 0.0168, 1.6549, 0.00042, 0.00042]),
+            of(Ftheta, &[1.0, 1.0, 640.0, 350.0], &[0.0, 473.6, -9.59, 24.95, -42.34, 15.14]),
+            of(
+                Ftheta,
+                &[1.001, 1.0, 640.0, 350.0],
+                &[0.0, 2.1087e-3, 1.4248e-7, -8.0648e-10, 2.4851e-12, -1.7939e-15, 1.0, 6e-5, -1e-4, 1.346],
+            ),
             of(Equirectangular, &[], &[]),
+            of(Equirectangular, &[300.0, 310.0, 1500.0, 250.0], &[]),
         ]
     }
 

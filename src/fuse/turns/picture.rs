@@ -7,7 +7,7 @@
 use nalgebra::Vector3;
 
 use super::epipolar::{Turned, Way, turned};
-use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
+use crate::coord::{Camera, CameraIntrinsics, InvalidCamera, Pose};
 
 /// Pictures are reduced to about so many columns; panoramas, of which a half or less is of use, to more.
 const COLUMNS: u32 = 480;
@@ -69,7 +69,8 @@ pub struct Eye {
     by: usize,
     /// How far to look for a corner, pixels of half the reduced picture.
     reach: (usize, usize),
-    panorama: bool,
+    /// The last column is a neighbour of the first.
+    wraps: bool,
 }
 
 /// A picture as far as turns need it: reduced, and its corners.
@@ -103,28 +104,30 @@ impl Eye {
     ///
     /// Where the intrinsics are no camera.
     pub fn new(intrinsics: &CameraIntrinsics, ego_se3_camera: Pose) -> Result<Eye, InvalidCamera> {
-        let panorama = intrinsics.model == CameraModelKind::Equirectangular;
-        let columns = if panorama { PANORAMA_COLUMNS } else { COLUMNS };
+        let panorama = intrinsics.model.is_panorama();
+        let turn = Camera::new(intrinsics)?.turn_px().unwrap_or(0.0);
+        // Of a part of a panorama as many as it would be of the whole.
+        let columns = match panorama {
+            true => (f64::from(PANORAMA_COLUMNS) * f64::from(intrinsics.width) / turn).max(1.0) as u32,
+            false => COLUMNS,
+        };
         let by = (intrinsics.width / columns).max(1);
         let (width, height) = (intrinsics.width / by, intrinsics.height / by);
         // What is over at the right and below is cut off before the picture is reduced.
-        let cut = match panorama {
+        let cut = match intrinsics.is_sphere() {
             true => intrinsics.clone(),
             false => intrinsics.cropped(0, 0, (width * by).max(1), (height * by).max(1))?,
         };
         let camera = Camera::new(&cut.resized(width, height))?;
         // Radians a pixel, in the middle of the picture.
-        let pixel = match (panorama, camera.intrinsics().intrinsics.first()) {
-            (false, Some(focal)) => 1.0 / focal,
-            _ => std::f64::consts::TAU / f64::from(width.max(1)),
-        };
+        let (pixel, wraps) = (camera.pixel_rad(), camera.wraps());
         let reach = |rad: f64| ((rad / pixel / 2.0) as usize).clamp(2, 64);
         Ok(Eye {
             camera,
             ego_se3_camera,
             by: by as usize,
             reach: (reach(FARTHEST_RAD.0), reach(FARTHEST_RAD.1)),
-            panorama,
+            wraps,
         })
     }
 
@@ -157,7 +160,7 @@ impl Eye {
 
     /// The direction of a pixel of the reduced picture in the ego's axes.
     fn direction(&self, u: f64, v: f64) -> Option<Vector3<f64>> {
-        let u = if self.panorama { wrapped(u + 0.5, self.camera.width()) - 0.5 } else { u };
+        let u = if self.wraps { wrapped(u + 0.5, self.camera.width()) - 0.5 } else { u };
         Some(self.ego_se3_camera.rotation * self.camera.unproject(u, v)?)
     }
 
@@ -206,15 +209,13 @@ impl Eye {
 
     /// Whether what is seen there can be compared.
     fn useful(&self, x: usize, y: usize) -> bool {
-        if !self.panorama {
+        if !self.camera.is_panorama() {
             return true;
         }
-        let down = (0.5 - (y as f64 + 0.5) / f64::from(self.camera.height())) * std::f64::consts::PI;
-        down.abs() < LOW_RAD
-            && self.direction(x as f64, y as f64).is_some_and(|d| {
-                let bearing = libm::atan2(d.y, d.x).abs();
-                bearing.min(std::f64::consts::PI - bearing) < ABEAM_RAD
-            })
+        let Some(ray) = self.camera.unproject(x as f64, y as f64) else { return false };
+        let ahead = self.ego_se3_camera.rotation * ray;
+        let bearing = libm::atan2(ahead.y, ahead.x).abs();
+        libm::asin(ray.y.clamp(-1.0, 1.0)).abs() < LOW_RAD && bearing.min(std::f64::consts::PI - bearing) < ABEAM_RAD
     }
 
     /// Where a corner of the first picture is in the second, to a part of a pixel.
@@ -226,7 +227,7 @@ impl Eye {
         let mut scores = vec![f32::MIN; ((2 * rx + 1) * (2 * ry + 1)) as usize];
         for dy in -ry..=ry {
             for dx in -rx..=rx {
-                let score = patch.likeness(&second.half, cx as i64 + dx, cy as i64 + dy, self.panorama);
+                let score = patch.likeness(&second.half, cx as i64 + dx, cy as i64 + dy, self.wraps);
                 scores[((dy + ry) * (2 * rx + 1) + dx + rx) as usize] = score;
                 if score > best {
                     (best, at) = (score, (dx, dy));
@@ -252,7 +253,7 @@ impl Eye {
         for (dy, row) in fine.iter_mut().enumerate() {
             for (dx, score) in row.iter_mut().enumerate() {
                 let (px, py) = (fx + dx as i64 - NEAR, fy + dy as i64 - NEAR);
-                *score = patch.likeness(&second.grey, px, py, self.panorama);
+                *score = patch.likeness(&second.grey, px, py, self.wraps);
                 if *score > best {
                     (best, at) = (*score, (dx, dy));
                 }
@@ -263,7 +264,7 @@ impl Eye {
             return None;
         }
         let whole = (fx + at.0 as i64 - NEAR, fy + at.1 as i64 - NEAR);
-        let (du, dv) = patch.settle(&second.grey, whole, self.panorama)?;
+        let (du, dv) = patch.settle(&second.grey, whole, self.wraps)?;
         Some((whole.0 as f64 + du, whole.1 as f64 + dv))
     }
 }

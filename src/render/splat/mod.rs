@@ -20,7 +20,7 @@ mod zbuffer;
 use ndarray::{Array2, Array3, ArrayView3};
 use rayon::prelude::*;
 
-use crate::coord::{Camera, CameraModelKind, Pose, RowProjector};
+use crate::coord::{Camera, Pose, RowProjector};
 use crate::error::ErrorKind;
 
 use super::lanes;
@@ -29,7 +29,7 @@ use place::Places;
 pub use rays::SourceRays;
 use rays::TILE;
 pub use surface::Surface;
-use zbuffer::ZBuffer;
+use zbuffer::{Turn, ZBuffer};
 
 /// Rows of a source that are worth a thread; whole strips of tiles.
 const ROWS_PER_BAND: usize = 16 * TILE;
@@ -50,7 +50,7 @@ pub struct Warp {
 pub struct Splat {
     source: SourceRays,
     target: [usize; 2],
-    target_wraps: bool,
+    target_turn: Turn,
     projector: RowProjector,
     /// Fisheye only: z of the unit ray of each target pixel, which makes depth of distance.
     target_z: Option<Vec<f32>>,
@@ -62,7 +62,7 @@ impl Splat {
         Splat {
             source: source.clone(),
             target: [target.width() as usize, target.height() as usize],
-            target_wraps: target.model() == CameraModelKind::Equirectangular,
+            target_turn: Turn { px: target.turn_px().map_or(f32::INFINITY, |px| px as f32), wraps: target.wraps() },
             projector: RowProjector::new(target),
             target_z: rays::pixel_z(target),
         }
@@ -141,7 +141,7 @@ impl Splat {
         }
         let motion = Motion::new(target_se3_source);
         let places = Places::new([width, height]);
-        let empty = || ZBuffer::new(self.target, self.target_wraps, places);
+        let empty = || ZBuffer::new(self.target, self.target_turn, places);
         // Bands are whole strips, so that tiles are the same for any number of them.
         let strips = height.div_ceil(TILE);
         let bands = rayon::current_num_threads().min(height / ROWS_PER_BAND).max(1);

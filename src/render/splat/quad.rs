@@ -19,20 +19,27 @@ impl ZBuffer {
         if !(near > 0.0 && near < f32::MAX) {
             return;
         }
-        let [width, height] = self.size;
-        if self.wraps {
+        let (low, high) = span(&quad, 0);
+        if high - low > 0.5 * self.turn.px {
+            let middle = 0.5 * self.size[0] as f32 - 0.5;
+            quad.iter_mut().filter(|c| c[0] < middle).for_each(|c| c[0] += self.turn.px);
             let (low, high) = span(&quad, 0);
-            let whole = width as f32;
-            if high - low > 0.5 * whole {
-                quad.iter_mut().filter(|c| c[0] < 0.5 * whole - 0.5).for_each(|c| c[0] += whole);
-                let (low, high) = span(&quad, 0);
-                if high - low > 0.5 * whole {
-                    return self.pole(&quad, 0.25 * near, pixel);
-                }
+            if high - low > 0.5 * self.turn.px {
+                return self.pole(&quad, 0.25 * near, pixel);
+            }
+            if !self.turn.wraps {
+                // Across what a part of a panorama does not show: it may reach the picture from either side.
+                self.outline(quad.map(|[u, v, w]| [u - self.turn.px, v, w]), pixel);
             }
         }
+        self.outline(quad, pixel);
+    }
+
+    /// Paints what a closed outline holds of the picture.
+    fn outline(&mut self, quad: Quad, pixel: Square) {
+        let [width, height] = self.size;
         let (low, high) = span(&quad, 0);
-        let end = if self.wraps { 2 * width } else { width };
+        let end = if self.turn.wraps { 2 * width } else { width };
         let Some((x0, x1)) = centres(low, high, end) else { return };
         let (low, high) = span(&quad, 1);
         let Some((y0, y1)) = centres(low, high, height) else { return };

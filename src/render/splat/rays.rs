@@ -53,7 +53,7 @@ impl TileGrids {
 pub struct SourceRays {
     pub(super) width: usize,
     pub(super) height: usize,
-    /// A panorama's last column is a neighbour of its first.
+    /// The last column of a panorama all around is a neighbour of its first.
     pub(super) wraps: bool,
     /// x, y, z at the corners of pixels; z = 1 for pinholes, else unit rays; NaN where there is none.
     pub(super) corners: Arc<[Grid; 3]>,
@@ -92,7 +92,7 @@ impl SourceRays {
         SourceRays {
             width,
             height,
-            wraps: camera.model() == CameraModelKind::Equirectangular,
+            wraps: camera.wraps(),
             corners: Arc::new(corners),
             tiles: Arc::new(tiles),
             pixel_z: pixel_z(camera).map(Arc::new),
@@ -108,5 +108,6 @@ pub(super) fn pixel_z(camera: &Camera) -> Option<Vec<f32>> {
         ray.map_or(f32::NAN, |ray| ray.z as f32)
     };
     let pixels = camera.width() * camera.height();
-    (camera.model() == CameraModelKind::KannalaBrandt).then(|| (0..pixels).into_par_iter().map(z).collect())
+    let fisheye = !camera.is_panorama() && camera.model() != CameraModelKind::Pinhole;
+    fisheye.then(|| (0..pixels).into_par_iter().map(z).collect())
 }

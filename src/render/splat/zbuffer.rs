@@ -24,15 +24,23 @@ pub(super) struct ZBuffer {
     /// [`NOTHING`] also where a surface is seen from behind: it hides, and has no colour.
     pub(super) place: Vec<i32>,
     pub(super) size: [usize; 2],
-    /// Columns wrap around.
-    pub(super) wraps: bool,
+    pub(super) turn: Turn,
     pub(super) places: Places,
 }
 
+/// How columns go around a panorama.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// Columns of a full turn, pixels; infinite for other cameras.
+    pub(super) px: f32,
+    /// The picture has all of them.
+    pub(super) wraps: bool,
+}
+
 impl ZBuffer {
-    pub(super) fn new(size: [usize; 2], wraps: bool, places: Places) -> ZBuffer {
+    pub(super) fn new(size: [usize; 2], turn: Turn, places: Places) -> ZBuffer {
         let n = size[0] * size[1];
-        ZBuffer { nearness: vec![0.0; n], place: vec![NOTHING; n], size, wraps, places }
+        ZBuffer { nearness: vec![0.0; n], place: vec![NOTHING; n], size, turn, places }
     }
 
     /// Takes over what another of the same size has nearer.
@@ -169,7 +177,7 @@ mod tests {
 
     /// What a parallelogram covers, and where in its square: painted small or large.
     fn painted(all: &[([f32; 8], bool)]) -> ZBuffer {
-        let mut buffer = ZBuffer::new(SIZE, false, Places::new([64, 64]));
+        let mut buffer = ZBuffer::new(SIZE, Turn { px: f32::INFINITY, wraps: false }, Places::new([64, 64]));
         for &([x, y, near, rx, ry, dx, dy, tilt], large) in all {
             let corner =
                 |s: f32, t: f32| [x + s * rx + t * dx, y + s * ry + t * dy, near * (1.0 + tilt * s)].map(f32x8::splat);

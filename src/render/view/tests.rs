@@ -15,17 +15,23 @@ fn feature(id: &str, layer: MapLayer, geometry: Geometry<f64>, height_m: Option<
     MapFeature { attributes, ..MapFeature::example(id, layer, "any", geometry) }
 }
 
-fn camera(model: CameraModelKind) -> Camera {
-    let (width, height, intrinsics, distortion) = match model {
-        CameraModelKind::Pinhole => (640, 400, vec![420.0, 420.0, 319.5, 199.5], vec![-0.1, 0.02, 0.001, 0.0]),
-        CameraModelKind::KannalaBrandt => (800, 800, vec![250.0, 250.0, 399.5, 399.5], vec![0.05, -0.01, 0.0, 0.0]),
-        CameraModelKind::Equirectangular => (1024, 512, vec![], vec![]),
+/// Every model; of panoramas the whole, a part that looks aside, and one all around that begins anywhere.
+fn cameras() -> Vec<Camera> {
+    use CameraModelKind::{Equirectangular, Ftheta, KannalaBrandt, Mei, Pinhole};
+    let of = |model, [width, height]: [u32; 2], intrinsics: &[f64], distortion: &[f64]| {
+        let (intrinsics, distortion) = (intrinsics.to_vec(), distortion.to_vec());
+        Camera::new(&CameraIntrinsics { model, width, height, intrinsics, distortion }).expect("a camera")
     };
-    Camera::new(&CameraIntrinsics { model, width, height, intrinsics, distortion }).expect("a camera")
+    vec![
+        of(Pinhole, [640, 400], &[420.0, 420.0, 319.5, 199.5], &[-0.1, 0.02, 0.001, 0.0]),
+        of(KannalaBrandt, [800, 800], &[250.0, 250.0, 399.5, 399.5], &[0.05, -0.01, 0.0, 0.0]),
+        of(Mei, [800, 800], &[700.0, 700.0, 399.5, 399.5], &[2.2, 0.02, 0.9, 0.0004, -0.0003]),
+        of(Ftheta, [800, 600], &[0.6, 0.6, 399.5, 299.5], &[0.0, 473.6, -9.59, 24.95, -42.34, 15.14]),
+        of(Equirectangular, [1024, 512], &[], &[]),
+        of(Equirectangular, [700, 300], &[170.0, 165.0, -60.0, 120.0], &[]),
+        of(Equirectangular, [1024, 400], &[162.974_661_726, 163.0, 900.0, 190.0], &[]),
+    ]
 }
-
-const MODELS: [CameraModelKind; 3] =
-    [CameraModelKind::Pinhole, CameraModelKind::KannalaBrandt, CameraModelKind::Equirectangular];
 
 /// `ego_se3_camera` of a camera 1.5 m above the ground that looks forward and turns left by `yaw`.
 fn mount(yaw: f64) -> Pose {
@@ -57,7 +63,7 @@ proptest! {
 
     #[test]
     fn every_point_of_a_line_is_where_the_camera_sees_it(
-        model in prop::sample::select(MODELS.to_vec()),
+        camera in prop::sample::select(cameras()),
         heading in 0.0..360.0_f64,
         yaw in -3.0..3.0_f64,
         points in prop::collection::vec((-40.0..40.0_f64, -40.0..40.0_f64), 2..5),
@@ -65,7 +71,6 @@ proptest! {
         let frame = EnuFrame::new(ORIGIN);
         let ego = Pose::level(Vector3::new(300.0, -200.0, 2.0), heading);
         let map = MapIndex::new(vec![feature("a", MapLayer::LaneDivider, line(&frame, &ego, &points), None)]);
-        let camera = camera(model);
         let world_se3_camera = ego * mount(yaw);
         let lines = map_view(&map, &frame, &ego, &world_se3_camera, &camera, 70.0);
         let wide = f64::from(camera.width()) / 2.0;
@@ -84,7 +89,7 @@ proptest! {
                 let w = f64::from(k) / 200.0;
                 let at = (pair[0].0 * (1.0 - w) + pair[1].0 * w, pair[0].1 * (1.0 - w) + pair[1].1 * w);
                 let p = world_se3_camera.inverse().apply(ego.apply(Vector3::new(at.0, at.1, 0.0)));
-                if model == CameraModelKind::Pinhole && p.z < 0.1 {
+                if camera.model() == CameraModelKind::Pinhole && p.z < 0.1 {
                     continue;
                 }
                 // A border of the picture, of the model, or of the near plane may be nearer than the sample is exact.
@@ -100,23 +105,22 @@ proptest! {
 
     #[test]
     fn every_point_that_is_drawn_is_a_point_of_the_map(
-        model in prop::sample::select(MODELS.to_vec()),
+        camera in prop::sample::select(cameras()),
         yaw in -3.0..3.0_f64,
         ends in ((-40.0..40.0_f64, -40.0..40.0_f64), (-40.0..40.0_f64, -40.0..40.0_f64)),
     ) {
-        let off = farthest_off(model, yaw, ends);
+        let off = farthest_off(&camera, yaw, ends);
         prop_assert!(off < 0.01, "{off}");
     }
 }
 
 /// The largest angle (radians) by which a point that is drawn of a line on the ground is off that line.
-fn farthest_off(model: CameraModelKind, yaw: f64, ends: ((f64, f64), (f64, f64))) -> f64 {
+fn farthest_off(camera: &Camera, yaw: f64, ends: ((f64, f64), (f64, f64))) -> f64 {
     let frame = EnuFrame::new(ORIGIN);
     let ego = Pose::level(Vector3::zeros(), 20.0);
     let map = MapIndex::new(vec![feature("a", MapLayer::StopLine, line(&frame, &ego, &[ends.0, ends.1]), None)]);
-    let camera = camera(model);
     let mut farthest = 0.0_f64;
-    for drawn in map_view(&map, &frame, &ego, &(ego * mount(yaw)), &camera, 70.0) {
+    for drawn in map_view(&map, &frame, &ego, &(ego * mount(yaw)), camera, 70.0) {
         for p in drawn.points {
             let Some(ray) = camera.unproject(p[0], p[1]) else { continue };
             // The ray at the point's distance is on the ground, on the line.
@@ -132,7 +136,7 @@ fn farthest_off(model: CameraModelKind, yaw: f64, ends: ((f64, f64), (f64, f64))
 fn a_line_that_leads_away_at_the_border_ends_at_its_distance() {
     // Seen along its length, so that a pixel spans metres.
     let ends = ((32.925888892435275, 13.009547458718869), (-31.206359800508235, -8.817550489524931));
-    let off = farthest_off(CameraModelKind::KannalaBrandt, 1.9259202499074406, ends);
+    let off = farthest_off(&cameras()[1], 1.9259202499074406, ends);
     assert!(off < 0.005, "{off}");
 }
 
@@ -146,8 +150,8 @@ fn nothing_behind_a_pinhole_is_drawn() {
         feature("behind", MapLayer::LaneDivider, behind, None),
         feature("past", MapLayer::LaneDivider, past, None),
     ]);
-    let camera = camera(CameraModelKind::Pinhole);
-    let lines = map_view(&map, &frame, &ego, &(ego * mount(0.0)), &camera, 70.0);
+    let camera = &cameras()[0];
+    let lines = map_view(&map, &frame, &ego, &(ego * mount(0.0)), camera, 70.0);
     assert_eq!(lines.iter().map(|l| l.feature.id.as_str()).collect::<Vec<_>>(), ["past"]);
     // Left of the camera and on the ground: in the lower left quarter of the picture.
     assert!(lines[0].points.iter().all(|p| p[0] < 320.0 && p[1] > 199.0), "{:?}", lines[0].points);
@@ -167,9 +171,9 @@ fn a_house_stands_on_the_ground_and_signs_are_poles() {
         feature("sign", MapLayer::Sign, sign.clone(), None),
         feature("poi", MapLayer::Poi, sign, None),
     ]);
-    let camera = camera(CameraModelKind::Pinhole);
+    let camera = &cameras()[0];
     let world_se3_camera = ego * mount(0.0);
-    let lines = map_view(&map, &frame, &ego, &world_se3_camera, &camera, 70.0);
+    let lines = map_view(&map, &frame, &ego, &world_se3_camera, camera, 70.0);
     let of = |id: &str| lines.iter().filter(|l| l.feature.id == id).cloned().collect::<Vec<_>>();
     let pixel = |x: f64, y: f64, z: f64| {
         camera.project(world_se3_camera.inverse().apply(ego.apply(Vector3::new(x, y, z)))).expect("ahead")
@@ -197,8 +201,8 @@ fn the_ground_is_the_plane_that_the_ego_stands_on() {
     let ego = Pose::new(Vector3::new(5.0, 5.0, 1.0), uphill);
     let map =
         MapIndex::new(vec![feature("a", MapLayer::StopLine, line(&frame, &ego, &[(15.0, -3.0), (15.0, 3.0)]), None)]);
-    let camera = camera(CameraModelKind::Pinhole);
-    let lines = map_view(&map, &frame, &ego, &(ego * mount(0.0)), &camera, 70.0);
+    let camera = &cameras()[0];
+    let lines = map_view(&map, &frame, &ego, &(ego * mount(0.0)), camera, 70.0);
     let pixel = camera.project(mount(0.0).inverse().apply(Vector3::new(15.0, 0.0, 0.0))).expect("ahead");
     assert!(distance_px(&lines, pixel) < 0.3, "{pixel:?} {lines:?}");
 }

@@ -2,7 +2,7 @@
 
 use nalgebra::Vector3;
 
-use crate::coord::{Camera, CameraModelKind, Pose};
+use crate::coord::{Camera, Pose};
 
 /// Directions of the target that are looked along, evenly over its width.
 const COLUMNS: usize = 8;
@@ -72,7 +72,7 @@ fn flat(v: Vector3<f64>) -> Vector3<f64> {
 
 /// Whether a direction lies between the sides of a picture; up and down do not count.
 fn in_view(camera: &Camera, camera_r_world: &Pose, away: Vector3<f64>) -> bool {
-    if camera.model() == CameraModelKind::Equirectangular {
+    if camera.wraps() {
         return true;
     }
     let middle = 0.5 * f64::from(camera.height()) - 0.5;

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use super::rays::Caster;
 use super::scene::{Light, Scene, Shade, Surface, Thing};
-use crate::coord::{Camera, CameraModelKind, Pose};
+use crate::coord::{Camera, Pose};
 use board::Signs;
 use shade::Air;
 use texture::{Look, Spot};
@@ -132,7 +132,7 @@ impl Renderer {
                 pixel.copy_from_slice(&self.air.encode(colour));
             }
         });
-        let is_range = camera.model() == CameraModelKind::Equirectangular;
+        let is_range = camera.is_panorama();
         let depth = Array2::from_shape_fn((height, width), |(row, column)| match centres[row * width + column] {
             None => f32::NAN,
             Some(seen) if is_range => seen.range_m as f32,

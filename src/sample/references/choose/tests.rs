@@ -161,6 +161,10 @@ fn a_footprint_is_whole_from_the_same_place_and_nothing_from_behind() {
     assert_eq!(share(&front, looking(0.0, 0.0, 180.0)), 0.0);
     // Half a field of view to the side: half of the columns.
     assert_eq!(share(&front, looking(0.0, 0.0, 45.0)), 0.5);
+    // A part of a panorama sees what it shows: 100 degrees ahead all, as many to the left nothing.
+    let part = |cx: f64| camera(CameraModelKind::Equirectangular, &[366.7, 366.7, cx, 239.5]);
+    assert_eq!(share(&part(319.5), looking(0.0, 0.0, 0.0)), 1.0);
+    assert_eq!(share(&part(319.5 + 366.7 * 1.8), looking(0.0, 0.0, 0.0)), 0.0);
     // From beyond it all it sees the other sides only; from farther back it sees less and less.
     assert_eq!(share(&panorama, looking(60.0, 0.0, 0.0)), 0.0);
     let back: Vec<f64> = [0.0, 5.0, 10.0, 20.0, 39.0].iter().map(|d| share(&panorama, looking(-d, 0.0, 0.0))).collect();

@@ -70,7 +70,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Sensor>> {
         let Camera { model, width, height, intrinsics, distortion, ego_se3_sensor } = camera;
         let ego_se3_sensor = mount(&channel, ego_se3_sensor)?;
         let camera = CameraIntrinsics { model, width, height, intrinsics, distortion };
-        check(&camera).map_err(|reason| wrong(&channel, reason))?;
+        crate::coord::Camera::new(&camera).map_err(|e| wrong(&channel, &e.reason))?;
         sensors.push(Sensor { channel, modality: Some(Modality::Camera), camera: Some(camera), ego_se3_sensor });
     }
     for (mounted, modality) in [(file.lidars, Modality::Lidar), (file.audio, Modality::Audio)] {
@@ -86,21 +86,6 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Sensor>> {
         }
     }
     Ok(sensors)
-}
-
-/// Whether the numbers fit the model.
-fn check(camera: &CameraIntrinsics) -> std::result::Result<(), &'static str> {
-    if camera.width == 0 || camera.height == 0 {
-        return Err("`width` and `height` must be above 0");
-    }
-    if !camera.intrinsics.iter().chain(&camera.distortion).all(|v| v.is_finite()) {
-        return Err("a number is not finite");
-    }
-    match (camera.model, camera.intrinsics.as_slice()) {
-        (CameraModelKind::Equirectangular, _) => Ok(()),
-        (_, [fx, fy, _, _]) if *fx > 0.0 && *fy > 0.0 => Ok(()),
-        _ => Err("`intrinsics` must be [fx, fy, cx, cy] in pixels"),
-    }
 }
 
 #[cfg(test)]
@@ -119,6 +104,36 @@ mod tests {
         assert_eq!(channels, ["front", "pano", "top", "imu", "gnss"]);
         let forward = sensors[0].ego_se3_sensor.expect("mounted").rotation * nalgebra::Vector3::z();
         assert!((forward - nalgebra::Vector3::x()).norm() < 1e-12, "the optical axis looks along x of the ego");
+    }
+
+    #[test]
+    fn cameras_of_every_model_are_read_and_those_that_are_none_refused() {
+        let read = |camera: &str| {
+            let text = format!(r#"{{"cameras": {{"a": {{"width": 640, "height": 320, {camera}}}}}}}"#);
+            parse(&text, Path::new("c.json")).map_err(|e| e.to_string())
+        };
+        for good in [
+            r#""model": "pinhole", "intrinsics": [500, 500, 319.5, 159.5], "distortion": [0.1, 0, 0, 0]"#,
+            r#""model": "kannala_brandt", "intrinsics": [200, 200, 319.5, 159.5]"#,
+            r#""model": "mei", "intrinsics": [700, 700, 319.5, 159.5], "distortion": [2.2, 0.02, 1.6, 0, 0]"#,
+            r#""model": "ftheta", "intrinsics": [1, 1, 319.5, 159.5], "distortion": [0, 473.6, -9.6]"#,
+            r#""model": "equirectangular""#,
+            r#""model": "equirectangular", "intrinsics": [150, 150, 319.5, 159.5]"#,
+        ] {
+            assert!(read(good).is_ok(), "{good}: {:?}", read(good));
+        }
+        for (bad, why) in [
+            (r#""model": "pinhole", "intrinsics": []"#, "4 intrinsics (fx, fy, cx, cy), not 0"),
+            (r#""model": "mei", "intrinsics": [700, 700, 319.5, 159.5]"#, "1 or 5 distortion coefficients"),
+            (r#""model": "mei", "intrinsics": [700, 700, 319.5, 159.5], "distortion": [-1]"#, "xi is not negative"),
+            (r#""model": "ftheta", "intrinsics": [1, 1, 319.5, 159.5], "distortion": [0, -400]"#, "does not rise"),
+            (r#""model": "equirectangular", "intrinsics": [90, 150, 319.5, 159.5]"#, "407.437 degrees wide"),
+            (r#""model": "equirectangular", "intrinsics": [150, 150, 319.5, 10.5]"#, "beyond a pole"),
+            (r#""model": "fisheye62""#, "unknown variant"),
+        ] {
+            let error = read(bad).expect_err(bad);
+            assert!(error.contains("c.json") && error.contains(why), "{error}");
+        }
     }
 
     #[test]

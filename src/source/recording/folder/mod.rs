@@ -142,6 +142,11 @@ impl Folder {
         }
         self.positions_or_error(&recording, quarantine)?;
         complete_sensors(&mut recording);
+        for channel in mixed_panoramas(&recording) {
+            let note =
+                format!("{channel}: without calibration, for its pictures are not all the same part of a panorama");
+            remarks.notes.insert(note, 1);
+        }
         Ok(recording)
     }
 
@@ -337,6 +342,13 @@ pub(super) fn complete_sensors(recording: &mut Recording) {
         }
     }
     recording.sensors = sensors;
+}
+
+/// Channels without calibration whose pictures say that they are panoramas, but not all the same one.
+fn mixed_panoramas(recording: &Recording) -> Vec<&str> {
+    let is_panorama = |f: &&FrameRecord| f.intrinsics.as_ref().is_some_and(|i| i.model.is_panorama());
+    let open = recording.sensors.iter().filter(|s| s.camera.is_none()).map(|s| s.channel.as_str());
+    open.filter(|channel| recording.frames.iter().filter(is_panorama).any(|f| f.channel == *channel)).collect()
 }
 
 /// The last part of a path; of `.` and the like, of the folder that it stands for.

@@ -131,7 +131,12 @@ impl CameraModel {
             other => return Err(ErrorKind::Unsupported(format!("OpenSfM's camera model `{other}`"))),
         };
         let intrinsics = match model {
-            CameraModelKind::Equirectangular => Vec::new(),
+            CameraModelKind::Equirectangular if u64::from(width) == 2 * u64::from(height) => Vec::new(),
+            // Latitudes are at the scale of longitudes, which take the width, with the horizon in the middle row.
+            CameraModelKind::Equirectangular => {
+                let scale = f64::from(width) / std::f64::consts::TAU;
+                vec![scale, scale, (f64::from(width) - 1.0) / 2.0, (f64::from(height) - 1.0) / 2.0]
+            }
             _ => vec![fx * side, fy * side, cx, cy],
         };
         let camera = CameraIntrinsics { model, width, height, intrinsics, distortion };
@@ -162,7 +167,10 @@ mod tests {
         let fisheye = camera(fisheye).expect("a camera");
         assert_eq!((fisheye.model, fisheye.intrinsics[0]), (CameraModelKind::KannalaBrandt, 600.0));
         let sphere = camera(r#"{"projection_type": "spherical", "width": 512, "height": 256}"#).expect("a camera");
-        assert_eq!(sphere.model, CameraModelKind::Equirectangular);
+        assert!(sphere.is_sphere());
+        let band = camera(r#"{"projection_type": "spherical", "width": 628, "height": 200}"#).expect("a camera");
+        assert_eq!(band.intrinsics[2..], [313.5, 99.5]);
+        assert!((band.intrinsics[1] - 99.949).abs() < 1e-3, "{band:?}");
         assert!(camera(r#"{"projection_type": "fisheye624", "width": 9, "height": 9, "focal": 1}"#).is_err());
         assert!(camera(r#"{"projection_type": "perspective", "width": 9, "height": 9}"#).is_err());
     }

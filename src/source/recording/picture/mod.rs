@@ -5,6 +5,7 @@ mod container;
 mod decode;
 mod encode;
 mod exif;
+mod extended;
 mod xmp;
 
 use std::fs::File;
@@ -15,7 +16,7 @@ pub use decode::read_picture;
 pub use encode::encode_png;
 
 use crate::error::ErrorKind;
-use crate::record::{CameraIntrinsics, CameraModelKind, FrameFormat, GeoTag};
+use crate::record::{CameraIntrinsics, FrameFormat, GeoTag};
 use crate::source::Limits;
 use crate::time::Timestamp;
 
@@ -34,7 +35,7 @@ pub(super) struct Picture {
     pub t: Option<Timestamp>,
     /// Where it was taken.
     pub geotag: Option<GeoTag>,
-    /// How it sees: a full panorama by GPano, or a pinhole by its 35 mm focal length.
+    /// How it sees: a panorama or a part of one by GPano, or a pinhole by its 35 mm focal length.
     pub intrinsics: Option<CameraIntrinsics>,
     /// What could not be used, and what is worth knowing.
     pub remarks: Vec<Remark>,
@@ -91,7 +92,7 @@ pub(super) fn of_bytes(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Frame
 /// Puts container, EXIF and XMP together.
 fn interpret(container: container::Container, zone_s: Option<i32>) -> Picture {
     let (width, height) = (container.width, container.height);
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<Remark> = container.note.map(Remark::note).into_iter().collect();
     let exif = container.exif.map(|bytes| exif::read(bytes, zone_s, &mut remarks)).unwrap_or_default();
     let pano = container.xmp.map(|text| xmp::read(&text, &mut remarks)).unwrap_or_default();
     let mut geotag = exif.geotag;
@@ -99,14 +100,9 @@ fn interpret(container: container::Container, zone_s: Option<i32>) -> Picture {
         tag.heading_deg = pano.heading_deg.or(tag.heading_deg);
         tag.tilt = pano.tilt().or(tag.tilt);
     }
-    let intrinsics = if pano.covers_sphere(width, height) {
-        let model = CameraModelKind::Equirectangular;
-        Some(CameraIntrinsics { model, width, height, intrinsics: Vec::new(), distortion: Vec::new() })
-    } else if pano.is_panorama() {
-        remarks.push(Remark::note("a cropped or unusual panorama: its geometry is not used"));
-        None
-    } else {
-        exif.focal_35mm.map(|focal| exif::pinhole(focal, width, height))
+    let intrinsics = match pano.is_panorama() {
+        true => pano.camera([width, height], &mut remarks),
+        false => exif.focal_35mm.map(|focal| exif::pinhole(focal, width, height)),
     };
     Picture {
         format: container.format,
