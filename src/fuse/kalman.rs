@@ -22,11 +22,13 @@ pub(super) struct Row {
 
 impl Row {
     /// A row that touches nothing.
+    #[inline]
     pub fn new() -> Row {
         Row { states: [0; TOUCHED], derivatives: [0.0; TOUCHED], len: 0 }
     }
 
     /// Adds the derivative by a state; states beyond the twentieth are left out, zeros take no room.
+    #[inline]
     pub fn with(mut self, state: usize, derivative: f64) -> Row {
         if derivative != 0.0 && self.len < TOUCHED {
             self.states[self.len] = state as u8;
@@ -37,21 +39,25 @@ impl Row {
     }
 
     /// Adds derivatives by three states in a row.
+    #[inline]
     pub fn with3(self, first: usize, derivatives: nalgebra::Vector3<f64>) -> Row {
         self.with(first, derivatives.x).with(first + 1, derivatives.y).with(first + 2, derivatives.z)
     }
 
     /// The derivative of so many times the same.
+    #[inline]
     pub fn scaled(mut self, by: f64) -> Row {
         self.derivatives[..self.len].iter_mut().for_each(|d| *d *= by);
         self
     }
 
+    #[inline]
     fn entries(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         self.states[..self.len].iter().zip(&self.derivatives).map(|(i, d)| (usize::from(*i), *d))
     }
 
-    fn dot<const N: usize>(&self, x: &SVector<f64, N>) -> f64 {
+    #[inline]
+    pub fn dot<const N: usize>(&self, x: &SVector<f64, N>) -> f64 {
         self.entries().map(|(i, d)| d * x[i]).sum()
     }
 
@@ -63,6 +69,11 @@ impl Row {
         }
         out
     }
+}
+
+#[inline]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
 #[inline]
@@ -107,8 +118,9 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
 
     fn forward(&self, x: &SVector<f64, N>) -> SVector<f64, N> {
         let mut out = x.component_mul(&self.keep);
-        for i in 0..M {
-            out[i] = (0..C).map(|j| self.head[(i, j)] * x[j]).sum();
+        out.as_mut_slice()[..M].fill(0.0);
+        for j in 0..C {
+            axpy(&mut out.as_mut_slice()[..M], x[j], self.head.column(j).as_slice());
         }
         out
     }
@@ -116,93 +128,77 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
     /// The transposed transition.
     fn back(&self, y: &SVector<f64, N>) -> SVector<f64, N> {
         let mut out = y.component_mul(&self.keep);
-        for i in 0..M {
-            out[i] = 0.0;
-        }
+        out.as_mut_slice()[..M].fill(0.0);
         for j in 0..C {
-            out[j] += (0..M).map(|i| self.head[(i, j)] * y[i]).sum::<f64>();
+            out[j] += dot(self.head.column(j).as_slice(), &y.as_slice()[..M]);
         }
         out
     }
 
-    /// `F m Fᵀ` for a symmetric matrix.
-    fn forward_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
-        // Columns of the symmetric `m` are its rows: `half` is `m Fᵀ`.
-        let mut half = *m;
-        for i in 0..M {
-            let mut column = [0.0; N];
+    /// Makes `F m Fᵀ` of a symmetric matrix.
+    fn forward_both(&self, m: &mut SMatrix<f64, N, N>) {
+        // The first rows of `F m`; columns of the symmetric `m` are its rows.
+        let mut first = [[0.0; N]; M];
+        for (i, row) in first.iter_mut().enumerate() {
             for j in 0..C {
                 // Most of a step's derivatives are nothing.
                 if self.head[(i, j)] != 0.0 {
-                    axpy(&mut column, self.head[(i, j)], m.column(j).as_slice());
+                    axpy(row, self.head[(i, j)], m.column(j).as_slice());
                 }
             }
-            half.column_mut(i).as_mut_slice().copy_from_slice(&column);
         }
-        for i in M..N {
-            if self.keep[i] != 1.0 {
-                half.column_mut(i).as_mut_slice().iter_mut().for_each(|v| *v *= self.keep[i]);
+        for i in (M..N).filter(|i| self.keep[*i] != 1.0) {
+            m.column_mut(i).as_mut_slice()[M..].iter_mut().for_each(|v| *v *= self.keep[i]);
+            for c in M..N {
+                m[(i, c)] *= self.keep[i];
             }
         }
-        // Rows from `M` on of the first `M` columns are what `half` has; the rest is its mirror.
-        let mut out = half;
-        for c in M..N {
-            for r in 0..M {
-                out[(r, c)] = half[(c, r)] * self.keep[c];
-                out[(c, r)] = out[(r, c)];
+        for (i, row) in first.iter().enumerate() {
+            for c in M..N {
+                let v = row[c] * self.keep[c];
+                m[(i, c)] = v;
+                m[(c, i)] = v;
             }
-            for r in M..N {
-                out[(r, c)] *= self.keep[r];
-            }
-        }
-        for c in 0..M {
-            let mut top = [0.0; M];
+            let mut corner = [0.0; M];
             for j in 0..C {
-                axpy(&mut top, half[(j, c)], self.head.column(j).as_slice());
+                axpy(&mut corner, row[j], self.head.column(j).as_slice());
             }
-            out.column_mut(c).as_mut_slice()[..M].copy_from_slice(&top);
-        }
-        // Symmetric to the last bit: no measurement ever takes out what is not, and it grows with the integrals.
-        for c in 0..M {
-            for r in 0..c {
-                out[(r, c)] = out[(c, r)];
+            // Symmetric to the last bit: no measurement ever takes out what is not, and it grows with the integrals.
+            for c in i..M {
+                m[(i, c)] = corner[c];
+                m[(c, i)] = corner[c];
             }
         }
-        out
     }
 
-    /// `Fᵀ m F` for a symmetric matrix.
-    fn back_both(&self, m: &SMatrix<f64, N, N>) -> SMatrix<f64, N, N> {
-        let mut half = *m;
-        for i in M..N {
-            if self.keep[i] != 1.0 {
-                half.column_mut(i).as_mut_slice().iter_mut().for_each(|v| *v *= self.keep[i]);
-            }
-        }
-        for j in 0..C {
-            let mut column = [0.0; N];
+    /// Makes `Fᵀ m F` of a symmetric matrix.
+    fn back_both(&self, m: &mut SMatrix<f64, N, N>) {
+        // The first rows of `Fᵀ m`; columns of the symmetric `m` are its rows.
+        let mut first = [[0.0; N]; C];
+        for (j, row) in first.iter_mut().enumerate() {
             if j >= M {
-                column.copy_from_slice(half.column(j).as_slice());
+                axpy(row, self.keep[j], m.column(j).as_slice());
             }
             for i in 0..M {
                 if self.head[(i, j)] != 0.0 {
-                    axpy(&mut column, self.head[(i, j)], m.column(i).as_slice());
+                    axpy(row, self.head[(i, j)], m.column(i).as_slice());
                 }
             }
-            half.column_mut(j).as_mut_slice().copy_from_slice(&column);
         }
-        let mut out = half;
-        for c in 0..N {
-            let from = half.column(c);
-            for r in M..N {
-                out[(r, c)] = self.keep[r] * from[r];
-            }
-            for r in 0..C {
-                let mixed: f64 = self.head.column(r).as_slice().iter().zip(from.as_slice()).map(|(h, v)| h * v).sum();
-                out[(r, c)] = if r < M { mixed } else { mixed + self.keep[r] * from[r] };
+        for i in (C..N).filter(|i| self.keep[*i] != 1.0) {
+            m.column_mut(i).as_mut_slice()[C..].iter_mut().for_each(|v| *v *= self.keep[i]);
+            for c in C..N {
+                m[(i, c)] *= self.keep[i];
             }
         }
-        out
+        for (j, row) in first.iter().enumerate() {
+            for c in j..N {
+                let kept = if c >= M { row[c] * self.keep[c] } else { 0.0 };
+                let v = if c < C { kept + dot(&row[..M], self.head.column(c).as_slice()) } else { kept };
+                m[(j, c)] = v;
+                m[(c, j)] = v;
+            }
+        }
     }
 }
 
@@ -275,7 +271,7 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
         self.error += gain * innovation;
         // `gain phᵀ` with the same roundings on both sides of the diagonal.
         let root = ph / total.sqrt();
-        for c in 0..N {
+        for c in (0..N).filter(|c| root[*c] != 0.0) {
             axpy(self.covariance.column_mut(c).as_mut_slice(), -root[c], root.as_slice());
         }
         if !self.remember {
@@ -299,7 +295,7 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
     /// Goes on to the next node.
     pub fn predict(&mut self, transition: Transition<N, M, C>, drift: &Drift<N, M>) {
         self.error = transition.forward(&self.error) + drift.drive;
-        self.covariance = transition.forward_both(&self.covariance);
+        transition.forward_both(&mut self.covariance);
         for c in 0..M {
             for r in 0..M {
                 self.covariance[(r, c)] += drift.noise[(r, c)];
@@ -313,9 +309,31 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
         }
     }
 
-    /// The covariance after the last measurement.
-    pub fn covariance(&self) -> &SMatrix<f64, N, N> {
-        &self.covariance
+    /// The errors after the last measurement and their covariance: of states that do not change, from all measurements.
+    pub fn known(&self) -> (&SVector<f64, N>, &SMatrix<f64, N, N>) {
+        (&self.error, &self.covariance)
+    }
+
+    /// Takes in what is learned of the last node after it has ended.
+    pub fn revise(&mut self, learn: impl FnOnce(&mut Self)) {
+        if self.nodes.pop().is_some() {
+            self.packed.truncate(self.nodes.len() * Self::TRIANGLE);
+        }
+        learn(self);
+        self.keep();
+    }
+
+    /// The covariance at a node times a vector.
+    fn packed_product(&self, node: usize, x: &SVector<f64, N>) -> SVector<f64, N> {
+        let mut out = SVector::<f64, N>::zeros();
+        let mut from = &self.packed[node * Self::TRIANGLE..(node + 1) * Self::TRIANGLE];
+        for c in 0..N {
+            let (column, rest) = from.split_at(N - c);
+            axpy(&mut out.as_mut_slice()[c..], x[c], column);
+            out[c] += dot(&column[1..], &x.as_slice()[c + 1..]);
+            from = rest;
+        }
+        out
     }
 
     fn unpacked(&self, node: usize) -> SMatrix<f64, N, N> {
@@ -338,10 +356,9 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
         let mut adjoint = SVector::<f64, N>::zeros();
         let mut information = SMatrix::<f64, N, N>::zeros();
         for (k, node) in self.nodes.iter().enumerate().rev() {
-            let covariance = self.unpacked(k);
-            out[k] = node.error - product(&covariance, &adjoint);
+            out[k] = node.error - self.packed_product(k, &adjoint);
             if let Some(look) = look.as_deref_mut() {
-                look(k, &Known { covariance: &covariance, information: &information });
+                look(k, &Known { covariance: &self.unpacked(k), information: &information });
             }
             let first = if k > 0 { self.nodes[k - 1].taken } else { 0 };
             for taken in self.taken[first..node.taken].iter().rev() {
@@ -356,7 +373,7 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
             if k > 0 {
                 adjoint = self.transitions[k - 1].back(&adjoint);
                 if look.is_some() {
-                    information = self.transitions[k - 1].back_both(&information);
+                    self.transitions[k - 1].back_both(&mut information);
                 }
             }
         }
@@ -365,21 +382,20 @@ impl<const N: usize, const M: usize, const C: usize> Filter<N, M, C> {
 }
 
 impl<const N: usize> Taken<N> {
-    /// `(I − K h)ᵀ m (I − K h) + hᵀ h / S`.
+    /// Makes `(I − K h)ᵀ m (I − K h) + hᵀ h / S` of a symmetric matrix.
     fn back(&self, m: &mut SMatrix<f64, N, N>) {
         let mk = product(m, &self.gain);
         let both = self.gain.dot(&mk) + 1.0 / self.variance;
-        for (i, d) in self.row.entries() {
-            axpy(m.column_mut(i).as_mut_slice(), -d, mk.as_slice());
-        }
-        for c in 0..N {
-            for (i, d) in self.row.entries() {
-                m[(i, c)] -= d * mk[c];
+        for (i, di) in self.row.entries() {
+            let mut column = m.column_mut(i);
+            axpy(column.as_mut_slice(), -di, mk.as_slice());
+            for (j, dj) in self.row.entries() {
+                column[j] += dj * (di * both - mk[i]);
             }
         }
-        for (i, di) in self.row.entries() {
-            for (j, dj) in self.row.entries() {
-                m[(i, j)] += di * dj * both;
+        for (i, _) in self.row.entries() {
+            for c in 0..N {
+                m[(i, c)] = m[(c, i)];
             }
         }
     }
@@ -472,7 +488,7 @@ mod tests {
             step.head[(1, 2)] = dt;
             drift.noise[(2, 2)] = 0.5 * dt;
             filter.predict(step, &drift);
-            let p = filter.covariance();
+            let p = filter.known().1;
             assert_eq!(*p, p.transpose(), "{k}");
             assert!((0..4).all(|i| p[(i, i)] > 0.0) && p.determinant() > -1e-12, "{k}: {p}");
         }

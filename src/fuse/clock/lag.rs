@@ -9,6 +9,8 @@ const FARTHEST_S: f64 = 20.0;
 const COARSE_S: f64 = 0.05;
 /// So many moments are looked at in it.
 const COARSE_SEEN: usize = 4000;
+/// Closer than this, seconds, they say the same twice: neither turns nor speeds change as fast.
+const COARSE_SEEN_S: f64 = 0.25;
 /// Step of the table of the sensor's signal, seconds.
 const TABLE_S: f64 = 0.02;
 /// Signals that agree less than this do not see the same.
@@ -49,7 +51,7 @@ impl Signal {
 
     /// The value at a time; not-a-number outside and in gaps.
     pub fn at(&self, t: f64) -> f64 {
-        let x = (t - self.from) / TABLE_S;
+        let x = (t - self.from) * (1.0 / TABLE_S);
         if !(x >= 0.0 && x < self.values.len() as f64 - 1.0) {
             return f64::NAN;
         }
@@ -125,27 +127,37 @@ fn value(s: &Seen, signal: &Signal, offset: f64) -> f64 {
     signal.at(s.t - offset) - s.since.map_or(0.0, |t| signal.at(t - offset))
 }
 
+/// The moments for the coarse search: thousands of them say as much as all.
+fn coarse(seen: &[Seen]) -> Vec<Seen> {
+    let mut few: Vec<Seen> = Vec::new();
+    for s in seen.iter().step_by(seen.len() / COARSE_SEEN + 1) {
+        if few.last().is_none_or(|last| (s.t - last.t).abs() >= COARSE_SEEN_S) {
+            few.push(*s);
+        }
+    }
+    few
+}
+
 /// The offset of a signal against what the reference saw; `None` where they do not agree or nothing happened.
 pub(in crate::fuse) fn lag(seen: &[Seen], signal: &Signal) -> Option<Lag> {
-    // Thousands of moments say as much as all of them, for the coarse search.
-    let few: Vec<Seen> = seen.iter().step_by(seen.len() / COARSE_SEEN + 1).copied().collect();
+    let few = coarse(seen);
     let steps = (FARTHEST_S / COARSE_S) as i32;
     let most = few.len() as f64;
     // Few common moments agree by chance: those count less.
     let score = |f: &Fit| f.correlation * (f.n / most).sqrt();
-    let coarse = (-steps..=steps)
+    let best = (-steps..=steps)
         .filter_map(|k| {
             let offset = f64::from(k) * COARSE_S;
             Some((offset, fit(&few, signal, offset)?))
         })
         .max_by(|a, b| score(&a.1).total_cmp(&score(&b.1)).then(b.0.abs().total_cmp(&a.0.abs())))?;
-    if coarse.1.correlation < LOWEST_CORRELATION {
+    if best.1.correlation < LOWEST_CORRELATION {
         return None;
     }
     // Newton's steps on the residuals, by the slope of the signal over 40 ms.
-    let mut offset = coarse.0;
+    let mut offset = best.0;
     let mut sigma_s = f64::INFINITY;
-    let (mut gain, mut correlation) = (coarse.1.gain, coarse.1.correlation);
+    let (mut gain, mut correlation) = (best.1.gain, best.1.correlation);
     for _ in 0..12 {
         let now = fit(seen, signal, offset)?;
         let h = 0.02;

@@ -243,6 +243,12 @@ pub(super) struct Expected {
 }
 
 impl Moment<'_> {
+    /// The state so many seconds before.
+    pub fn earlier(&self, by_s: f64) -> Nav {
+        let Nav { p, v, q, .. } = *self.nav;
+        Nav { p: p - v * by_s, v: v - self.acceleration * by_s, q: q * exp(self.rate * -by_s), ..*self.nav }
+    }
+
     /// The row with a later IMU clock: what is measured happened so much earlier on it.
     fn clocked(&self, row: Row, change_per_s: f64) -> Row {
         row.with(TI, -change_per_s).with(DI, -change_per_s * self.since_middle_s * 1e-6)
@@ -269,6 +275,9 @@ impl Moment<'_> {
         let bias = r * skew(shared.antenna);
         let row = Row::new().with3(V, direction);
         let row = row.with3(T, turn.transpose() * direction).with3(BG, bias.transpose() * direction);
+        // What the antenna swings by grows with how far out it sits.
+        let swung = |axis: Vector3<f64>| (r * rate.cross(&axis)).dot(&direction);
+        let row = row.with(LEVER, swung(Vector3::x())).with(LEVER + 1, swung(Vector3::y()));
         let change = self.acceleration.dot(&direction);
         Expected {
             row: self.clocked(row.with(LATE, -change), change),
@@ -287,7 +296,7 @@ impl Moment<'_> {
         let axis_b: Vector3<f64> = mount.column(axis).into_owned();
         let row = Row::new().with3(V, r * axis_b);
         let row = row.with3(T, skew(across).transpose() * axis_b);
-        let row = row.with3(BG, -skew(shared.imu_past_axle()).transpose() * axis_b);
+        let row = row.with(BG + 2, axis_b.dot(&Vector3::z().cross(&shared.imu_past_axle())));
         let ego = mount.transpose() * body;
         // The ego's velocity seen from axes turned on by a small angle.
         let (yaw, pitch) = match axis {
@@ -309,5 +318,91 @@ impl Moment<'_> {
         let mut row = forward.row.scaled(gain).with(SCALE, speed).with(TW, gain * speed_up);
         row = row.with(DW, gain * speed_up * self.since_middle_s * 1e-6);
         Expected { row: self.clocked(row, gain * speed_up), value: gain * speed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nav() -> (Nav, Shared, Vector3<f64>) {
+        let nav = Nav {
+            p: Vector3::new(3.0, -2.0, 1.0),
+            v: Vector3::new(7.0, 8.0, 0.2),
+            q: exp(Vector3::new(0.01, -0.02, 0.85)),
+            bg: Vector3::zeros(),
+            ba: Vector3::zeros(),
+            u: Vector3::new(0.3, -0.2, 0.1),
+        };
+        let shared = Shared {
+            scale: 0.01,
+            imu_s: 0.0,
+            wheel_s: 0.0,
+            imu_ppm: 0.0,
+            wheel_ppm: 0.0,
+            yaw: 1e-3,
+            pitch: -1e-3,
+            antenna: Vector3::new(1.1, -0.4, 1.2),
+            imu: Vector3::new(1.3, 0.2, 0.4),
+            ahead: 0.2,
+            late_s: 0.03,
+        };
+        (nav, shared, Vector3::new(0.02, -0.03, 0.4))
+    }
+
+    /// What every measurement should be where the state is off by `e`.
+    fn expected(e: &SVector<f64, N>) -> Vec<Expected> {
+        let (nav, shared, rate) = nav();
+        let (nav, shared) = (nav.corrected(e), shared.corrected(e));
+        let here = Moment {
+            nav: &nav,
+            shared: &shared,
+            r: nav.q.to_rotation_matrix().into_inner(),
+            rate: rate - e.fixed_rows::<3>(BG),
+            acceleration: Vector3::new(0.5, -1.5, 0.1),
+            since_middle_s: 20.0,
+        };
+        let course = Vector3::new(0.6, 0.8, 0.0);
+        let mut out: Vec<Expected> = (0..3).map(|axis| here.position(axis, 2.0)).collect();
+        out.extend([here.velocity_along(course), here.velocity_along(Vector3::new(-0.8, 0.6, 0.0))]);
+        out.extend((0..3).map(|axis| here.axle_velocity(axis)));
+        out.push(here.wheel(0.0));
+        out
+    }
+
+    #[test]
+    fn derivatives_are_those_of_differences() {
+        let clocks = [TI, TW, DI, DW];
+        let at = |state: usize, by: f64| {
+            let mut e = SVector::<f64, N>::zeros();
+            e[state] = by;
+            expected(&e)
+        };
+        let h = 1e-5;
+        for state in (0..N).filter(|s| !clocks.contains(s)) {
+            let mut unit = SVector::<f64, N>::zeros();
+            unit[state] = 1.0;
+            for (k, (a, b)) in at(state, -h).iter().zip(&at(state, h)).enumerate() {
+                let seen = (b.value - a.value) / (2.0 * h);
+                let said = 0.5 * (a.row.dot(&unit) + b.row.dot(&unit));
+                // A mount that is off by a milliradian mixes its axes by as much.
+                assert!((seen - said).abs() < 0.012, "measurement {k} by state {state}: {seen} against {said}");
+            }
+        }
+        // A clock moves what is measured along the way.
+        let (nav, shared, rate) = nav();
+        let r = nav.q.to_rotation_matrix().into_inner();
+        let acceleration = Vector3::zeros();
+        let here = Moment { nav: &nav, shared: &shared, r, rate, acceleration, since_middle_s: 20.0 };
+        let before = here.earlier(h);
+        let r = before.q.to_rotation_matrix().into_inner();
+        let then = Moment { nav: &before, r, ..here };
+        for axis in 0..3 {
+            let mut unit = SVector::<f64, N>::zeros();
+            (unit[TI], unit[DI]) = (1.0, 1e6 / 20.0);
+            let (now, was) = (here.position(axis, 2.0), then.position(axis, 2.0));
+            let said = 0.5 * now.row.dot(&unit);
+            assert!(((was.value - now.value) / h - said).abs() < 1e-3, "{axis}");
+        }
     }
 }

@@ -85,10 +85,8 @@ impl Nodes {
     /// What the sensors say at and between the nodes.
     pub fn sense(&self, drive: &Drive, navs: &[Nav], shared: &Shared, gap_s: f64) -> Sensed {
         let middle = self.middle();
-        let imu = on_clock(&drive.imu, shared.imu_s, shared.imu_ppm, middle);
-        let readings = Readings::new(&imu, gap_s);
-        let stretches =
-            self.t.windows(2).zip(navs).map(|(t, nav)| readings.between(t[0], t[1], nav.bg, nav.ba)).collect();
+        let readings = Readings::new(&drive.imu, gap_s).on_clock(shared.imu_s, shared.imu_ppm, middle);
+        let stretches = readings.stretches(&self.t, navs.iter().map(|nav| (nav.bg, nav.ba)));
         let late = |t: f64| t + shared.wheel_s + shared.wheel_ppm * 1e-6 * (t - middle);
         let wheel: Vec<(f64, f64)> = drive.wheel.iter().map(|(t, v)| (late(*t), *v)).collect();
         let within = |t: f64, half: f64| {
@@ -154,9 +152,4 @@ fn pieces(readings: &Readings, from: f64, to: f64) -> i64 {
 pub(super) fn gap_s(imu: &[Reading]) -> f64 {
     let period = median(imu.windows(2).map(|w| w[1].t - w[0].t).collect()).unwrap_or(0.01);
     (5.0 * period).clamp(0.05, 0.25)
-}
-
-/// The readings on the reference clock.
-pub(super) fn on_clock(imu: &[Reading], offset_s: f64, ppm: f64, middle: f64) -> Vec<Reading> {
-    imu.iter().map(|r| Reading { t: r.t + offset_s + ppm * 1e-6 * (r.t - middle), ..*r }).collect()
 }

@@ -62,15 +62,50 @@ pub(super) struct Readings<'a> {
     readings: &'a [Reading],
     /// Neighbours farther apart than this leave a gap, seconds.
     gap_s: f64,
+    /// A reading's time on the reference clock is so much, and so many times its own.
+    clock: (f64, f64),
 }
 
 impl<'a> Readings<'a> {
     pub fn new(readings: &'a [Reading], gap_s: f64) -> Readings<'a> {
-        Readings { readings, gap_s }
+        Readings { readings, gap_s, clock: (0.0, 1.0) }
     }
 
-    /// Sums up from `from` to `to` (seconds on the readings' clock), less the biases given.
+    /// The same readings on a clock that is off by `offset_s` at `middle` (seconds) and drifts by so many millionths.
+    pub fn on_clock(self, offset_s: f64, ppm: f64, middle: f64) -> Readings<'a> {
+        Readings { clock: (offset_s - ppm * 1e-6 * middle, 1.0 + ppm * 1e-6), ..self }
+    }
+
+    #[inline]
+    fn t(&self, r: &Reading) -> f64 {
+        self.clock.0 + self.clock.1 * r.t
+    }
+
+    /// The first reading after a time.
+    fn after(&self, t: f64) -> usize {
+        self.readings.partition_point(|r| self.t(r) <= t)
+    }
+
+    /// Sums up from `from` to `to` (seconds on the reference clock), less the biases given.
     pub fn between(&self, from: f64, to: f64, gyro_bias: Vector3<f64>, accel_bias: Vector3<f64>) -> Stretch {
+        self.sum(self.after(from), from, to, gyro_bias, accel_bias)
+    }
+
+    /// Sums up from each time to the next, less the biases (gyro, accelerometer) at the first of the two.
+    pub fn stretches(&self, t: &[f64], biases: impl Iterator<Item = (Vector3<f64>, Vector3<f64>)>) -> Vec<Stretch> {
+        let mut j = 0;
+        (t.windows(2).zip(biases))
+            .map(|(t, bias)| {
+                while self.readings.get(j).is_some_and(|r| self.t(r) <= t[0]) {
+                    j += 1;
+                }
+                self.sum(j, t[0], t[1], bias.0, bias.1)
+            })
+            .collect()
+    }
+
+    /// The same from the reading `j`, the first after `from`.
+    fn sum(&self, mut j: usize, from: f64, to: f64, gyro_bias: Vector3<f64>, accel_bias: Vector3<f64>) -> Stretch {
         let mut out = Stretch {
             dt: to - from,
             turn: UnitQuaternion::identity(),
@@ -80,8 +115,7 @@ impl<'a> Readings<'a> {
             covered: false,
         };
         let all = self.readings;
-        let mut j = all.partition_point(|r| r.t <= from);
-        if j == 0 || to > all.last().map_or(f64::NEG_INFINITY, |r| r.t) {
+        if j == 0 || to > all.last().map_or(f64::NEG_INFINITY, |r| self.t(r)) {
             return out;
         }
         let mut done = out;
@@ -89,20 +123,22 @@ impl<'a> Readings<'a> {
         while at < to {
             let Some(b) = all.get(j) else { return out };
             let a = &all[j - 1];
-            let span = b.t - a.t;
+            let (since, until) = (self.t(a), self.t(b));
+            let span = until - since;
             if span > self.gap_s {
                 return out;
             }
-            let end = b.t.min(to);
+            let end = until.min(to);
             let h = end - at;
-            let w = ((0.5 * (at + end) - a.t) / span).clamp(0.0, 1.0);
+            let w = ((0.5 * (at + end) - since) / span).clamp(0.0, 1.0);
             let rate = a.rate * (1.0 - w) + b.rate * w - gyro_bias;
             let force = a.force * (1.0 - w) + b.force * w - accel_bias;
-            let middle = done.turn * exp(rate * (0.5 * h));
+            let half = exp(rate * (0.5 * h));
+            let middle = done.turn * half;
             let push = middle * force;
             done.dp += done.dv * h + push * (0.5 * h * h);
             done.dv += push * h;
-            done.turn *= exp(rate * h);
+            done.turn = middle * half;
             done.rate += rate * h;
             at = end;
             j += 1;

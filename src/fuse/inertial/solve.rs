@@ -3,8 +3,8 @@
 use super::super::kalman::{Filter, Known, Row};
 use super::guess::guess;
 use super::measure::{Problem, variances};
-use super::model::{AHEAD, DI, DW, LATE, N, Nav, P, Shared, T, TI, TW, YAW, skew};
-use super::nodes::{Nodes, Sensed, gap_s, on_clock};
+use super::model::{AHEAD, C, DI, DW, LATE, M, Moment, N, Nav, P, Shared, T, TI, TW, YAW, skew};
+use super::nodes::{Nodes, Sensed, gap_s};
 use super::noise::{Noises, median};
 use super::preintegrate::Readings;
 use super::{Drive, FoundClock, Solution, SolvedRow};
@@ -15,19 +15,22 @@ const ROUNDS: usize = 20;
 const LEARNING: usize = 3;
 /// A round that moves nothing by more than this is the last: metres, radians, seconds.
 const SETTLED: (f64, f64, f64) = (0.02, 1e-3, 3e-4);
+/// A clock has settled, too, where it moves by less than this much of its sigma.
+const SETTLED_SIGMAS: f64 = 0.2;
 /// No round turns the ego by more than this, radians.
 const FARTHEST_TURN: f64 = 0.5;
 /// A receiver's velocity that lags by less than so many sigmas, and seconds, is on time.
 const LATE_SIGMAS: f64 = 4.0;
 const LATE_S: f64 = 0.02;
+/// What on time is, seconds.
+const ON_TIME_S: f64 = 1e-5;
 /// What an antenna without a calibration may be off by more than the filter finds, metres.
 const UNMEASURED_M: f64 = 0.15;
 
 /// The trajectory of a drive with an IMU; `None` where it does not move enough to have a heading.
 pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
     let gap_s = gap_s(&drive.imu);
-    let imu = on_clock(&drive.imu, drive.imu_clock.offset_s, 0.0, 0.0);
-    let readings = Readings::new(&imu, gap_s);
+    let readings = Readings::new(&drive.imu, gap_s).on_clock(drive.imu_clock.offset_s, 0.0, 0.0);
     let nodes = Nodes::of(drive, &readings);
     let imu_at = drive.imu_at.unwrap_or_default();
     let mut shared = Shared {
@@ -52,10 +55,15 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
     for round in 1..=ROUNDS {
         let sensed = problem.nodes.sense(drive, &navs, &shared, gap_s);
         problem.run(&mut filter, &navs, &shared, &sensed, &noises);
+        if round == LEARNING && is_on_time(&filter, &shared) {
+            filter.revise(|f| f.update(&Row::new().with(LATE, 1.0), -shared.late_s, ON_TIME_S * ON_TIME_S));
+            problem.variances[LATE] = 0.0;
+        }
         let errors = filter.smooth(None);
         let most = |at: usize| errors.iter().map(|e| e.fixed_rows::<3>(at).norm()).fold(0.0, f64::max);
-        let clocked = errors[0][TI].abs().max(errors[0][TW].abs());
-        let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < turned && clocked < SETTLED.2;
+        let known = |i: usize| filter.known().1[(i, i)].max(0.0).sqrt();
+        let clocks_settled = [TI, TW].iter().all(|i| errors[0][*i].abs() < SETTLED.2.max(SETTLED_SIGMAS * known(*i)));
+        let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < turned && clocks_settled;
         // What is linear about a heading holds for a part of a radian: a farther step is cut, and taken again.
         let step = (FARTHEST_TURN / most(T).max(1e-9)).min(1.0);
         for (nav, error) in navs.iter_mut().zip(&errors) {
@@ -77,7 +85,7 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
                 sigmas[k][0] = libm::hypot(sigmas[k][0], stays);
                 sigmas[k][1] = libm::hypot(sigmas[k][1], stays);
             }));
-            let known = filter.covariance();
+            let known = filter.known().1;
             let sigma = |i: usize| known[(i, i)].max(0.0).sqrt();
             // An antenna that sits ahead of where it is thought to looks like a clock that is late by as much way.
             let usual_mps = median(navs.iter().map(|n| n.v.norm()).filter(|v| *v > 1.0).collect()).unwrap_or(1.0);
@@ -100,16 +108,21 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             }
             noises.learn(&problem, &navs, &shared, &sensed);
         }
-        if round == LEARNING {
-            // Most receivers' velocity is on time; one that is not shows it against its own positions.
-            let sigma = filter.covariance()[(LATE, LATE)].max(0.0).sqrt();
-            if shared.late_s.abs() < (LATE_SIGMAS * sigma).max(LATE_S) {
-                problem.variances[LATE] = 0.0;
-                shared.late_s = 0.0;
-            }
-        }
+        // What was felt lies elsewhere in the next round, and so does the trajectory that follows it.
+        let later = |k: usize, here: &Moment| step * (errors[k][TI] + errors[k][DI] * 1e-6 * here.since_middle_s);
+        navs = (0..navs.len())
+            .map(|k| problem.nodes.moment(k, &navs, &shared, &sensed))
+            .enumerate()
+            .map(|(k, here)| here.earlier(later(k, &here)))
+            .collect();
     }
     None
+}
+
+/// Whether the receiver's velocity is on time, as that of most is: one that is not shows it against its own positions.
+fn is_on_time(filter: &Filter<N, M, C>, shared: &Shared) -> bool {
+    let (error, known) = filter.known();
+    (shared.late_s + error[LATE]).abs() < (LATE_SIGMAS * known[(LATE, LATE)].max(0.0).sqrt()).max(LATE_S)
 }
 
 /// Whether the trajectory goes by the fixes: nine of ten lie within five sigmas.
