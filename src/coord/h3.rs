@@ -54,33 +54,43 @@ pub fn h3_near_path(path: &[(f64, f64)], resolution: u8, distance_m: f64) -> Res
     for &(lon, lat) in path {
         near.insert(cell(lon, lat, level)?);
     }
-    let single = path.first().map(|&p| [p, p]);
-    let segments = path.windows(2).map(|w| [w[0], w[1]]).chain(single.filter(|_| path.len() == 1));
-    for [a, b] in segments {
+    let Some(&first) = path.first() else { return Ok(Vec::new()) };
+    // Points that lie close together are looked at together, as far as one disk of cells around them stays small.
+    let longest = distance_m.max(level.edge_length_m()).min(STRETCH_M);
+    let (mut run, mut length) = (vec![first], 0.0);
+    for w in path.windows(2) {
+        let [a, b] = [w[0], w[1]];
         let (dx, dy) = LocalPlane::at(a.0, a.1).to_m(b.0, b.1);
-        let pieces = (libm::hypot(dx, dy) / STRETCH_M).ceil().max(1.0) as u32;
-        let at = |i: u32| {
-            let w = f64::from(i) / f64::from(pieces);
-            (a.0 + (b.0 - a.0) * w, a.1 + (b.1 - a.1) * w)
-        };
-        for i in 0..pieces {
-            near_segment([at(i), at(i + 1)], level, distance_m, &mut near)?;
+        let step = libm::hypot(dx, dy);
+        let pieces = (step / STRETCH_M).ceil().max(1.0) as u32;
+        for i in 1..=pieces {
+            let share = f64::from(i) / f64::from(pieces);
+            if length > 0.0 && length + step / f64::from(pieces) > longest {
+                near_run(&run, level, distance_m, &mut near)?;
+                run.drain(..run.len() - 1);
+                length = 0.0;
+            }
+            run.push((a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share));
+            length += step / f64::from(pieces);
         }
     }
+    near_run(&run, level, distance_m, &mut near)?;
     Ok(near.into_iter().collect())
 }
 
-/// Adds the cells near one short segment.
-fn near_segment(
-    [a, b]: [(f64, f64); 2],
+/// Adds the cells near a short run of points.
+fn near_run(
+    run: &[(f64, f64)],
     level: Resolution,
     distance_m: f64,
     near: &mut BTreeSet<CellIndex>,
 ) -> Result<(), InvalidCell> {
-    let middle = (0.5 * (a.0 + b.0), 0.5 * (a.1 + b.1));
+    let ends = [run[0], run[run.len() - 1]];
+    let middle = (0.5 * (ends[0].0 + ends[1].0), 0.5 * (ends[0].1 + ends[1].1));
     let plane = Gnomonic::at(middle.0, middle.1);
-    let ends = [plane.to_m(a.0, a.1), plane.to_m(b.0, b.1)];
-    let reach = distance_m + 0.5 * libm::hypot(ends[1].0 - ends[0].0, ends[1].1 - ends[0].1);
+    let points: Vec<(f64, f64)> = run.iter().map(|p| plane.to_m(p.0, p.1)).collect();
+    let radius = points.iter().map(|p| libm::hypot(p.0, p.1)).fold(0.0, f64::max);
+    let reach = distance_m + radius;
     // A ring of cells is wider than an average edge; the smallest cells have edges of over half the average.
     let k = (reach / (0.5 * level.edge_length_m())).ceil() as u32 + 1;
     let around: Vec<CellIndex> = cell(middle.0, middle.1, level)?.grid_disk(k);
@@ -89,7 +99,12 @@ fn near_segment(
             continue;
         }
         let corners: Vec<(f64, f64)> = candidate.boundary().iter().map(|c| plane.to_m(c.lng(), c.lat())).collect();
-        if distance_to_polygon(ends, &corners) <= distance_m {
+        // Farther from the middle than any point of the run can bring it.
+        if distance_to_polygon([(0.0, 0.0); 2], &corners) > reach {
+            continue;
+        }
+        let mut segments = points.windows(2).map(|w| [w[0], w[1]]).chain((points.len() == 1).then(|| [points[0]; 2]));
+        if segments.any(|segment| distance_to_polygon(segment, &corners) <= distance_m) {
             near.insert(candidate);
         }
     }
