@@ -160,8 +160,8 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
                 m[(c, i)] = v;
             }
             let mut corner = [0.0; M];
-            for j in 0..C {
-                axpy(&mut corner, row[j], self.head.column(j).as_slice());
+            for (j, part) in row.iter().enumerate().take(C) {
+                axpy(&mut corner, *part, self.head.column(j).as_slice());
             }
             // Symmetric to the last bit: no measurement ever takes out what is not, and it grows with the integrals.
             for c in i..M {
