@@ -6,6 +6,7 @@
 >>> picture = near[0].frames["front"][0].image()
 """
 
+from worldloom import geo, render
 from worldloom._build import build
 from worldloom._errors import (
     ConfigError,
@@ -67,7 +68,9 @@ __all__ = [
     "__version__",
     "build",
     "export",
+    "geo",
     "match",
     "open",
     "probe",
+    "render",
 ]

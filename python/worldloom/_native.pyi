@@ -677,6 +677,8 @@ class Sensor:
         """Distortion coefficients in the model's order; empty for none."""
 
     @property
+    def camera(self) -> Camera | None: ...
+    @property
     def ego_se3_sensor(self) -> NDArray[np.float64] | None:
         """Where it sits, as x y z qw qx qy qz, shape (7,); ``None`` where unknown.
 
@@ -1299,3 +1301,78 @@ class Frame:
         DamagedError
             Where its bytes are missing or do not decode.
         """
+
+_Rows: TypeAlias = NDArray[Any] | Sequence[Sequence[float]]
+_Pose: TypeAlias = NDArray[Any] | Sequence[float] | Sequence[Sequence[float]]
+
+@final
+class Enu:
+    def __new__(cls, lon: float, lat: float, height_m: float = 0.0) -> Enu: ...
+    @property
+    def origin(self) -> tuple[float, float, float]: ...
+    def to_enu(self, places: _Rows) -> NDArray[np.float64]: ...
+    def to_geodetic(self, points: _Rows) -> NDArray[np.float64]: ...
+
+def transform(points: _Rows, source: str, target: str = "EPSG:4326") -> NDArray[np.float64]: ...
+def tiles(places: _Rows, z: int) -> NDArray[np.int64]: ...
+def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]: ...
+def cells(places: _Rows, resolution: int = 12) -> list[str]: ...
+
+@final
+class Camera:
+    def __new__(
+        cls,
+        model: str,
+        width: int,
+        height: int,
+        intrinsics: Sequence[float] = ...,
+        distortion: Sequence[float] = ...,
+    ) -> Camera: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def intrinsics(self) -> list[float]: ...
+    @property
+    def distortion(self) -> list[float]: ...
+    def project(self, points: _Rows) -> NDArray[np.float64]: ...
+    def unproject(self, pixels: _Rows) -> NDArray[np.float64]: ...
+    def rays(
+        self, grid: tuple[int, int] | None = None, frame_se3_camera: _Pose | None = None
+    ) -> NDArray[np.float32]: ...
+    def resized(self, height: int, width: int) -> Camera: ...
+    def cropped(self, top: int, left: int, height: int, width: int) -> Camera: ...
+
+@final
+class Map:
+    def __new__(cls, path: str | PathLike[str], layer: str | None = None) -> Map: ...
+    def __len__(self) -> int: ...
+
+def bev(
+    map: Map,
+    lon: float,
+    lat: float,
+    heading_deg: float = 0.0,
+    *,
+    size_m: tuple[float, float] = (100.0, 100.0),
+    resolution_m: float = 0.5,
+    layers: Sequence[str] | None = None,
+) -> NDArray[np.uint8]: ...
+
+@final
+class Splat:
+    def __new__(cls, source: Camera, target: Camera) -> Splat: ...
+    def warp(
+        self,
+        picture: NDArray[np.uint8],
+        depth: NDArray[np.float32],
+        target_se3_source: _Pose,
+        *,
+        moving: NDArray[np.uint8] | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]: ...
+
+@final
+class Crop:
+    def __new__(cls, source: Camera, target: Camera, yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> Crop: ...
+    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]: ...

@@ -13,6 +13,8 @@ use crate::dataset::rows::SourceRow;
 use crate::dataset::tables::{write_map, write_sources};
 use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{LAYERS, MapFeature, MapLayer, RoadGraph, RoadGraphBuilder};
+use crate::source::MapOptions;
+use crate::source::registry::open_map;
 
 use super::hash::hash_sources;
 use super::imagery::copy_imagery;
@@ -33,6 +35,21 @@ pub struct MapFacts {
     pub quarantine: Quarantine,
     /// What a reader of the report should know.
     pub notes: Vec<String>,
+}
+
+/// Reads every feature of a map, of whichever kind it is; `layer` is that of features that do not say theirs.
+///
+/// # Errors
+///
+/// Where the map cannot be read at all.
+pub fn read_map(map: &Path, layer: Option<String>, quarantine: &mut Quarantine) -> Result<Vec<MapFeature>> {
+    let options = MapOptions { layer, label: map.display().to_string(), ..MapOptions::default() };
+    let mut features = Vec::new();
+    open_map(map, None, &options)?.read(None, quarantine, &mut |feature| {
+        features.push(feature);
+        Ok(())
+    })?;
+    Ok(features)
 }
 
 /// Reads every map of the plan into `data/map/`; returns the files written and what there is to know of them.

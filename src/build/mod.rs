@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{ErrorKind, Result};
 
 pub use load::{ImageOutput, Loaded, load};
+pub use maps::read_map;
 pub use match_files::{TraceMatch, match_files, match_fixes, read_roads, read_tracks};
 pub use plan::{Plan, PlanSummary};
 pub use progress::{Progress, Silent};

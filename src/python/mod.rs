@@ -6,12 +6,14 @@ mod dataset;
 mod error;
 mod export;
 mod frame;
+mod geo;
 mod loader;
 mod map_line;
 mod matching;
 mod query;
 mod recording;
 mod reference;
+mod render;
 mod sample;
 mod sheet;
 mod table;
@@ -32,6 +34,8 @@ mod native {
     #[pymodule_export]
     use super::frame::Frame;
     #[pymodule_export]
+    use super::geo::{Enu, cells, tile_bounds, tiles, transform};
+    #[pymodule_export]
     use super::loader::Loader;
     #[pymodule_export]
     use super::map_line::MapLine;
@@ -41,6 +45,8 @@ mod native {
     use super::recording::{Recording, Sensor};
     #[pymodule_export]
     use super::reference::Reference;
+    #[pymodule_export]
+    use super::render::{Camera, Crop, Map, Splat, bev};
     #[pymodule_export]
     use super::sample::Sample;
     #[pymodule_export]

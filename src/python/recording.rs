@@ -4,6 +4,7 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::render::Camera;
 use crate::coord::Pose;
 use crate::dataset::rows::RecordingRow;
 use crate::record;
@@ -185,6 +186,12 @@ impl Sensor {
     #[getter]
     fn distortion<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
         self.sensor.camera.as_ref().map(|c| PyArray1::from_slice(py, &c.distortion))
+    }
+
+    /// Its camera, for ``worldloom.render``; ``None`` where not calibrated.
+    #[getter]
+    fn camera(&self) -> Option<Camera> {
+        self.sensor.camera.as_ref().and_then(Camera::of)
     }
 
     /// Where it sits, as x y z qw qx qy qz, shape (7,); ``None`` where unknown.

@@ -21,7 +21,7 @@ pub mod walk;
 pub use bev::{BevGrid, bev};
 pub use boxes::{box_mask, points_in_boxes};
 pub use compensate::compensate;
-pub use config::BevConfig;
+pub use config::{BevConfig, ROUTE};
 pub use ignore::{IgnoreConfig, loss_weight};
 pub use imagery::Imagery;
 pub use lidar_depth::lidar_depth;
