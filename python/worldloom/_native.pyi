@@ -677,7 +677,9 @@ class Sensor:
         """Distortion coefficients in the model's order; empty for none."""
 
     @property
-    def camera(self) -> Camera | None: ...
+    def camera(self) -> Camera | None:
+        """Its camera, for ``worldloom.render``; ``None`` where not calibrated."""
+
     @property
     def ego_se3_sensor(self) -> NDArray[np.float64] | None:
         """Where it sits, as x y z qw qx qy qz, shape (7,); ``None`` where unknown.
@@ -1307,45 +1309,268 @@ _Pose: TypeAlias = NDArray[Any] | Sequence[float] | Sequence[Sequence[float]]
 
 @final
 class Enu:
+    """A local east, north, up frame, as every recording has one at its origin.
+
+    Parameters
+    ----------
+    lon
+        Of its origin, WGS84 degrees.
+    lat
+        Of its origin, WGS84 degrees.
+    height_m
+        Of its origin, metres above the ellipsoid (or above whatever the heights given are above).
+
+    Raises
+    ------
+    ConfigError
+        Where the origin is not on the globe.
+    """
+
     def __new__(cls, lon: float, lat: float, height_m: float = 0.0) -> Enu: ...
     @property
-    def origin(self) -> tuple[float, float, float]: ...
-    def to_enu(self, places: _Rows) -> NDArray[np.float64]: ...
-    def to_geodetic(self, points: _Rows) -> NDArray[np.float64]: ...
+    def origin(self) -> tuple[float, float, float]:
+        """Longitude (degrees), latitude (degrees) and height (metres) of the origin."""
 
-def transform(points: _Rows, source: str, target: str = "EPSG:4326") -> NDArray[np.float64]: ...
-def tiles(places: _Rows, z: int) -> NDArray[np.int64]: ...
-def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]: ...
-def cells(places: _Rows, resolution: int = 12) -> list[str]: ...
+    def to_enu(self, places: _Rows) -> NDArray[np.float64]:
+        """Turn places into metres east, north and up of the origin.
+
+        Parameters
+        ----------
+        places
+            Longitude and latitude in degrees and height in metres, shape (N, 3).
+
+        Returns
+        -------
+        Shape (N, 3), metres.
+        """
+
+    def to_geodetic(self, points: _Rows) -> NDArray[np.float64]:
+        """Turn metres east, north and up of the origin into places.
+
+        Parameters
+        ----------
+        points
+            Shape (N, 3), metres.
+
+        Returns
+        -------
+        Longitude and latitude in degrees and height in metres, shape (N, 3).
+        """
+
+def transform(points: _Rows, source: str, target: str = "EPSG:4326") -> NDArray[np.float64]:
+    """Change coordinates from one reference system to another.
+
+    Axes are always x (easting, longitude), then y (northing, latitude), whatever order the register has.
+
+    Parameters
+    ----------
+    points
+        Shape (N, 2): metres, or degrees in a geographic system.
+    source
+        The system that they are in, e.g. ``"EPSG:5186"``, or a well-known text.
+    target
+        The system that they shall be in.
+
+    Returns
+    -------
+    Shape (N, 2).
+
+    Raises
+    ------
+    ConfigError
+        For a system that is not known, or a point outside one.
+    """
+
+def tiles(places: _Rows, z: int) -> NDArray[np.int64]:
+    """Find the Web Mercator tiles that places lie in.
+
+    Parameters
+    ----------
+    places
+        Longitude and latitude, degrees, shape (N, 2). Latitudes beyond the map count as its edge.
+    z
+        Zoom level, 0 to 30.
+
+    Returns
+    -------
+    Columns x and y (from the north), shape (N, 2), int64.
+
+    Raises
+    ------
+    ConfigError
+        For a level beyond 30, or a place that is not finite.
+    """
+
+def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """Find the bounds of a Web Mercator tile.
+
+    Parameters
+    ----------
+    z
+        Zoom level.
+    x
+        Column, from 180° west.
+    y
+        Row, from the north.
+
+    Returns
+    -------
+    West, south, east and north edge, degrees.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such tile.
+    """
+
+def cells(places: _Rows, resolution: int = 12) -> list[str]:
+    """Find the H3 cells that places lie in.
+
+    Parameters
+    ----------
+    places
+        Longitude and latitude, degrees, shape (N, 2).
+    resolution
+        0 to 15.
+
+    Returns
+    -------
+    Cell indices as H3 writes them, a string each.
+
+    Raises
+    ------
+    ConfigError
+        For a resolution beyond 15, or a place that is not finite.
+    """
 
 @final
 class Camera:
+    """A camera: how points before it become pixels, and pixels rays.
+
+    Axes are right, down, forward; pixel (0, 0) is the centre of the top-left pixel.
+
+    Parameters
+    ----------
+    model
+        One of the names that `calibration.json` takes, e.g. ``"pinhole"`` or ``"equirectangular"``.
+    width
+        Of its pictures, pixels.
+    height
+        Of its pictures, pixels.
+    intrinsics
+        ``[fx, fy, cx, cy]`` in pixels; none for a whole panorama.
+    distortion
+        Coefficients in the model's order; none for none.
+
+    Raises
+    ------
+    ConfigError
+        For numbers that are no camera.
+    """
+
     def __new__(
-        cls,
-        model: str,
-        width: int,
-        height: int,
-        intrinsics: Sequence[float] = ...,
-        distortion: Sequence[float] = ...,
+        cls, model: str, width: int, height: int, intrinsics: Sequence[float] = ..., distortion: Sequence[float] = ...
     ) -> Camera: ...
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """Its model's name."""
+
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Height and width of its pictures, pixels."""
+
     @property
-    def intrinsics(self) -> list[float]: ...
+    def intrinsics(self) -> list[float]:
+        """``[fx, fy, cx, cy]`` in pixels; empty for a whole panorama."""
+
     @property
-    def distortion(self) -> list[float]: ...
-    def project(self, points: _Rows) -> NDArray[np.float64]: ...
-    def unproject(self, pixels: _Rows) -> NDArray[np.float64]: ...
-    def rays(
-        self, grid: tuple[int, int] | None = None, frame_se3_camera: _Pose | None = None
-    ) -> NDArray[np.float32]: ...
-    def resized(self, height: int, width: int) -> Camera: ...
-    def cropped(self, top: int, left: int, height: int, width: int) -> Camera: ...
+    def distortion(self) -> list[float]:
+        """Distortion coefficients in the model's order; empty for none."""
+
+    def project(self, points: _Rows) -> NDArray[np.float64]:
+        """Find the pixels of points.
+
+        Parameters
+        ----------
+        points
+            In the camera's axes, metres, shape (N, 3).
+
+        Returns
+        -------
+        u and v, perhaps outside the picture, shape (N, 2); NaN where the model has no pixel for a point.
+        """
+
+    def unproject(self, pixels: _Rows) -> NDArray[np.float64]:
+        """Find the rays through pixels.
+
+        Parameters
+        ----------
+        pixels
+            u and v, shape (N, 2).
+
+        Returns
+        -------
+        Unit vectors in the camera's axes, shape (N, 3); NaN where no ray of the model meets a pixel.
+        """
+
+    def rays(self, grid: tuple[int, int] | None = None, frame_se3_camera: _Pose | None = None) -> NDArray[np.float32]:
+        """Map its rays at a grid, in Plücker coordinates.
+
+        Parameters
+        ----------
+        grid
+            Rows and columns that the picture is divided into; those of the picture without one.
+        frame_se3_camera
+            Where it stands, as x y z qw qx qy qz or a 4 × 4 matrix; at the origin without one.
+
+        Returns
+        -------
+        Shape (6, h, w): the unit direction d, then the moment o × d; zeros where the camera has no ray.
+        """
+
+    def resized(self, height: int, width: int) -> Camera:
+        """Get the camera of its pictures resized.
+
+        Parameters
+        ----------
+        height
+            New height, pixels.
+        width
+            New width, pixels.
+        """
+
+    def cropped(self, top: int, left: int, height: int, width: int) -> Camera:
+        """Get the camera of a part of its pictures.
+
+        Parameters
+        ----------
+        top
+            First row.
+        left
+            First column.
+        height
+            Rows.
+        width
+            Columns.
+        """
 
 @final
 class Map:
+    """A map, read once to be drawn around many poses.
+
+    Parameters
+    ----------
+    path
+        Anything that a ``[[map]]`` of a build reads as features, e.g. an OSM extract.
+    layer
+        Of features that do not say theirs, e.g. of plain GeoJSON.
+
+    Raises
+    ------
+    FormatError
+        Where the file is not what it says.
+    """
+
     def __new__(cls, path: str | PathLike[str], layer: str | None = None) -> Map: ...
     def __len__(self) -> int: ...
 
@@ -1355,13 +1580,54 @@ def bev(
     lat: float,
     heading_deg: float = 0.0,
     *,
-    size_m: tuple[float, float] = (100.0, 100.0),
+    size_m: tuple[float, float] = ...,
     resolution_m: float = 0.5,
     layers: Sequence[str] | None = None,
-) -> NDArray[np.uint8]: ...
+) -> NDArray[np.uint8]:
+    """Draw the map around a place as a bird's-eye raster.
+
+    Row 0 lies farthest ahead, column 0 farthest to the left; the centre of cell (r, c) is ``(H/2 - r - 0.5)`` cells ahead
+    of the place and ``(W/2 - c - 0.5)`` to its left.
+
+    Parameters
+    ----------
+    map
+        What to draw.
+    lon
+        Degrees.
+    lat
+        Degrees.
+    heading_deg
+        Where ahead is, degrees clockwise from north.
+    size_m
+        Extent ahead and to the left, metres; 100 by 100 without one.
+    resolution_m
+        Side of a cell, metres.
+    layers
+        A channel each; those that a build draws without any, but for the route.
+
+    Returns
+    -------
+    0 or 1, shape (C, H, W), uint8.
+
+    Raises
+    ------
+    ConfigError
+        For a layer that there is not, or a raster that is empty or too large.
+    """
 
 @final
 class Splat:
+    """A pair of cameras, made once to warp many pictures with depth from the one into the other.
+
+    Parameters
+    ----------
+    source
+        The camera that takes the pictures.
+    target
+        The camera to warp into.
+    """
+
     def __new__(cls, source: Camera, target: Camera) -> Splat: ...
     def warp(
         self,
@@ -1370,9 +1636,64 @@ class Splat:
         target_se3_source: _Pose,
         *,
         moving: NDArray[np.uint8] | None = None,
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]: ...
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Warp a picture forward.
+
+        Parameters
+        ----------
+        picture
+            RGB, shape (h, w, 3), uint8.
+        depth
+            Of its pixels, metres along z, of panoramas along the ray, shape (h, w), float32; what is not positive is
+            unknown.
+        target_se3_source
+            Where the source stands in the target's axes, as x y z qw qx qy qz or a 4 × 4 matrix.
+        moving
+            Pixels of the picture to leave out, where not 0, shape (h, w), uint8.
+
+        Returns
+        -------
+        What the target sees: RGB, shape (H, W, 3), uint8; 255 where the source saw it, else 0, shape (H, W), uint8; and
+        its depth, metres, NaN in holes, shape (H, W), float32.
+
+        Raises
+        ------
+        FormatError
+            Where shapes are not those of the source's pictures.
+        """
 
 @final
 class Crop:
+    """A view out of pictures of another camera at the same place, made once for many pictures: a perspective out of
+    panoramas, a fisheye made a pinhole.
+
+    Parameters
+    ----------
+    source
+        The camera that takes the pictures.
+    target
+        The camera to look with.
+    yaw_deg
+        How far it looks to the left of the source, degrees.
+    pitch_deg
+        How far it looks up, degrees.
+    """
+
     def __new__(cls, source: Camera, target: Camera, yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> Crop: ...
-    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+    def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cut the view out of a picture.
+
+        Parameters
+        ----------
+        picture
+            RGB, shape (h, w, 3), uint8.
+
+        Returns
+        -------
+        RGB, shape (H, W, 3), uint8; black where the source has no pixel.
+
+        Raises
+        ------
+        FormatError
+            Where the picture is not of the source's size.
+        """

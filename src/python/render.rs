@@ -235,7 +235,7 @@ impl Map {
 /// heading_deg
 ///     Where ahead is, degrees clockwise from north.
 /// size_m
-///     Extent ahead and to the left, metres.
+///     Extent ahead and to the left, metres; 100 by 100 without one.
 /// resolution_m
 ///     Side of a cell, metres.
 /// layers
