@@ -1664,8 +1664,9 @@ class Splat:
 
 @final
 class Crop:
-    """A view out of pictures of another camera at the same place, made once for many pictures: a perspective out of
-    panoramas, a fisheye made a pinhole.
+    """A view out of pictures of another camera at the same place, made once for many pictures.
+
+    A perspective out of panoramas, a fisheye made a pinhole.
 
     Parameters
     ----------

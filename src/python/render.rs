@@ -345,8 +345,9 @@ impl Splat {
     }
 }
 
-/// A view out of pictures of another camera at the same place, made once for many pictures: a perspective out of
-/// panoramas, a fisheye made a pinhole.
+/// A view out of pictures of another camera at the same place, made once for many pictures.
+///
+/// A perspective out of panoramas, a fisheye made a pinhole.
 ///
 /// Parameters
 /// ----------
@@ -372,7 +373,7 @@ impl Crop {
         let ahead = Pose::flu_se3_rdf().rotation;
         let view = panowalk::level_view(Vector3::zeros(), yaw_deg.to_radians(), pitch_deg.to_radians());
         let source_se3_view = Pose::new(Vector3::zeros(), ahead.inverse() * view.rotation);
-        let crop = py.detach(|| panowalk::Crop::of_camera(&source.camera, &target.camera, &source_se3_view));
+        let crop = py.detach(|| panowalk::Crop::new(&source.camera, &target.camera, &source_se3_view, 0.0));
         Crop { crop }
     }
 
