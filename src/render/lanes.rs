@@ -1,4 +1,4 @@
-//! [`mix`]: colours between four pixels of three bytes, several at once in the lanes of one register.
+//! [`mix_block`]: colours between four pixels of three bytes, several at once in the lanes of one register.
 
 use wide::{i16x8, i32x4, u8x16};
 
@@ -39,7 +39,7 @@ pub(super) fn two(pixels: &[u8], left: usize, right: usize) -> u64 {
 /// The colours at four places, one after the other: each between a [`pair`] of pixels above and one below, `steps` right of
 /// the left ones and (in the next [`STEP_BITS`]) below the upper ones; bits above are not looked at. Rounded to the nearest.
 #[inline]
-pub(super) fn mix(tops: [u64; 4], bottoms: [u64; 4], steps: [u16; 4]) -> [u8; 12] {
+fn mix(tops: [u64; 4], bottoms: [u64; 4], steps: [u16; 4]) -> [u8; 12] {
     let one = |i: usize| {
         let [top, bottom]: [u8x16; 2] = [tops[i], bottoms[i]].map(|pair| bytemuck::cast([pair, pair >> 24]));
         let left = i16x8::from_u8x16_low(u8x16::unpack_low(top, bottom));
@@ -52,6 +52,19 @@ pub(super) fn mix(tops: [u64; 4], bottoms: [u64; 4], steps: [u16; 4]) -> [u8; 12
     let colours: [u32; 4] = bytemuck::cast(u8x16::narrow_i16x8(both(0, 1), both(2, 3)));
     let [a, b, c, d] = colours.map(|colour| u32::from_le(colour) & 0xff_ffff);
     bytemuck::cast([a | b << 24, b >> 8 | c << 16, c >> 16 | d << 8].map(u32::to_le))
+}
+
+/// Places whose colours are found together: first all their pixels are fetched, so that many are on their way at once.
+pub(super) const BLOCK: usize = 32;
+
+/// The colours at as many places, as [`mix`] gives them.
+pub(super) fn mix_block(tops: &[u64; BLOCK], bottoms: &[u64; BLOCK], steps: &[u16; BLOCK]) -> [u8; 3 * BLOCK] {
+    let mut out = [0; 3 * BLOCK];
+    let fours = tops.as_chunks::<4>().0.iter().zip(bottoms.as_chunks::<4>().0).zip(steps.as_chunks::<4>().0);
+    for (out, ((tops, bottoms), steps)) in out.as_chunks_mut::<12>().0.iter_mut().zip(fours) {
+        *out = mix(*tops, *bottoms, *steps);
+    }
+    out
 }
 
 #[cfg(test)]

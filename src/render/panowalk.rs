@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
 use crate::error::ErrorKind;
 
-use super::lanes::{self, STEP_BITS, STEPS};
+use super::lanes::{self, BLOCK, STEP_BITS, STEPS};
 
 /// Where a view along a route looks; headings in the world's axes, counter-clockwise from x (east).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -171,25 +171,24 @@ impl Crop {
         let mut out = vec![0; 3 * across * down];
         let rows = out.par_chunks_mut(3 * across).zip(self.first.par_chunks(across)).zip(self.steps.par_chunks(across));
         rows.with_min_len(64).for_each(|((out, first), steps)| {
-            let (out, out_rest) = out.as_chunks_mut::<12>();
-            let (first, first_rest) = first.as_chunks::<4>();
-            let (steps, steps_rest) = steps.as_chunks::<4>();
+            let (out, out_rest) = out.as_chunks_mut::<{ 3 * BLOCK }>();
+            let (first, first_rest) = first.as_chunks::<BLOCK>();
+            let (steps, steps_rest) = steps.as_chunks::<BLOCK>();
             for ((out, first), steps) in out.iter_mut().zip(first).zip(steps) {
-                *out = self.four(pixels, first, steps);
+                *out = self.block(pixels, first, steps);
             }
-            let (mut first, mut steps) = ([NOWHERE; 4], [0; 4]);
+            let (mut first, mut steps) = ([NOWHERE; BLOCK], [0; BLOCK]);
             first[..first_rest.len()].copy_from_slice(first_rest);
             steps[..steps_rest.len()].copy_from_slice(steps_rest);
-            out_rest.copy_from_slice(&self.four(pixels, &first, &steps)[..out_rest.len()]);
+            out_rest.copy_from_slice(&self.block(pixels, &first, &steps)[..out_rest.len()]);
         });
         Array3::from_shape_vec((down, across, 3), out).map_err(|e| ErrorKind::malformed("crop", e.to_string()))
     }
 
-    /// The colours at four places.
-    #[inline]
-    fn four(&self, pixels: &[u8], first: &[u32; 4], steps: &[u16; 4]) -> [u8; 12] {
-        let (mut tops, mut bottoms) = ([0; 4], [0; 4]);
-        for i in 0..4 {
+    /// The colours at neighbouring places.
+    fn block(&self, pixels: &[u8], first: &[u32; BLOCK], steps: &[u16; BLOCK]) -> [u8; 3 * BLOCK] {
+        let (mut tops, mut bottoms) = ([0; BLOCK], [0; BLOCK]);
+        for i in 0..BLOCK {
             let at = first[i] as usize;
             let square = (lanes::pair(pixels, at), lanes::pair(pixels, at + self.source[0]));
             if let ((Some(top), Some(bottom)), true) = (square, steps[i] < BORDER) {
@@ -198,7 +197,7 @@ impl Crop {
                 [tops[i], bottoms[i]] = self.at_border(pixels, first[i]);
             }
         }
-        lanes::mix(tops, bottoms, *steps)
+        lanes::mix_block(&tops, &bottoms, steps)
     }
 
     /// The four pixels around a place right of the last column, below the last row, at the very end, or nowhere (black).

@@ -1,5 +1,7 @@
 //! [`Block`]: quadrilaterals side by side, looked at together in the lanes of vector registers.
 
+use std::ops::Range;
+
 use wide::{f32x8, i32x8};
 
 /// How many are looked at together.
@@ -29,6 +31,11 @@ impl Row {
 
     pub(super) fn at(&self, i: usize) -> [f32; 3] {
         [self.x[i], self.y[i], self.nearness[i]]
+    }
+
+    /// Room for some of the points.
+    pub(super) fn part(&mut self, range: Range<usize>) -> [&mut [f32]; 3] {
+        [&mut self.x, &mut self.y, &mut self.nearness].map(|axis| &mut axis[range.clone()])
     }
 
     /// The points from one on.

@@ -88,7 +88,8 @@ impl<'a> Strip<'a> {
             ([&x.sides, &y.sides, &z.sides], &grids.sides, strip),
         ];
         for (out, (rays, nearness, row)) in tile_rows.iter_mut().zip(all) {
-            project(projector, motion, rays.map(|grid| grid.row(row)), nearness.row(row), out, 0);
+            let nearness = nearness.row(row);
+            project(projector, motion, rays.map(|grid| grid.row(row)), nearness, out.part(0..nearness.len()));
         }
         let [above, below, tops, sides] = &*tile_rows;
         // What moves a pixel of the target by as much as a share of inverse depth, over nearness there.
@@ -164,7 +165,7 @@ impl<'a> Strip<'a> {
         let rays = [x, y, z].map(|grid| &grid.row(row)[range.clone()]);
         let nearness = &self.surface.corners.row(row)[range.clone()];
         let out = if above { &mut self.above } else { &mut self.below };
-        project(self.projector, self.motion, rays, nearness, out, range.start);
+        project(self.projector, self.motion, rays, nearness, out.part(range));
     }
 
     /// The corner (0 to 3, clockwise from the top left) of a pixel where the surface is torn.
@@ -172,10 +173,10 @@ impl<'a> Strip<'a> {
         let nearness = self.surface.torn(row, column, corner);
         let (row, column) = (row + corner / 2, column + usize::from(corner == 1 || corner == 2));
         let [x, y, z] = &*self.source.corners;
-        let mut out = Row::new(1);
         let rays = [x, y, z].map(|grid| &grid.row(row)[column..=column]);
-        project(self.projector, self.motion, rays, &[nearness], &mut out, 0);
-        out.at(0)
+        let mut out = [[0.0]; 3];
+        project(self.projector, self.motion, rays, &[nearness], out.each_mut().map(|axis| &mut axis[..]));
+        out.map(|[axis]| axis)
     }
 }
 
@@ -187,18 +188,15 @@ fn add(rough: &mut Vec<Range<usize>>, columns: Range<usize>) {
     }
 }
 
-/// Points at some rays, of some inverse depths, as the target sees them; into a row from a column on.
+/// Points at some rays, of some inverse depths, as the target sees them: columns, rows, nearness.
 fn project(
     projector: &RowProjector,
     motion: &Motion,
     [x, y, z]: [&[f32]; 3],
     nearness: &[f32],
-    out: &mut Row,
-    from: usize,
+    [u, v, w]: [&mut [f32]; 3],
 ) {
-    let n = nearness.len();
     let (r, t) = (&motion.rotation, &motion.translation);
-    let [u, v, w] = [&mut out.x, &mut out.y, &mut out.nearness].map(|axis| &mut axis[from..from + n]);
     let rays = x.iter().zip(y).zip(z.iter().zip(nearness));
     for (((x, y), (z, w)), ((out_x, out_y), out_z)) in rays.zip(u.iter_mut().zip(v.iter_mut()).zip(w.iter_mut())) {
         *out_x = r[0] * x + r[1] * y + r[2] * z + t[0] * w;

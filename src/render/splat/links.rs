@@ -113,15 +113,17 @@ impl Links {
         let (above, below) = ((row - 1) * w..row * w, row * w..(row + 1) * w);
         let (a, b) = (&nearness[above.clone()], &nearness[below.clone()]);
         let (la, lb) = (&self.bits[above], &self.bits[below]);
-        let corner = |left: usize, right: usize| {
-            let links = (la[left] & RIGHT) + (lb[left] & RIGHT) + (la[left] & DOWN) / DOWN + (la[right] & DOWN) / DOWN;
-            if links >= 3 { 0.25 * ((a[left] + a[right]) + (b[left] + b[right])) } else { 0.0 }
+        let corner = |[a0, a1, b0, b1]: [f32; 4], [la0, la1, lb0]: [u8; 3]| {
+            let links = (la0 & RIGHT) + (lb0 & RIGHT) + (la0 & DOWN) / DOWN + (la1 & DOWN) / DOWN;
+            if links >= 3 { 0.25 * ((a0 + a1) + (b0 + b1)) } else { 0.0 }
         };
-        for (i, out) in out.iter_mut().enumerate().take(w).skip(1) {
-            *out = corner(i - 1, i);
+        let pairs = a.iter().zip(&a[1..]).zip(b.iter().zip(&b[1..]));
+        let links = la.iter().zip(&la[1..]).zip(lb);
+        for (out, (((a0, a1), (b0, b1)), ((la0, la1), lb0))) in out[1..].iter_mut().zip(pairs.zip(links)) {
+            *out = corner([*a0, *a1, *b0, *b1], [*la0, *la1, *lb0]);
         }
         if self.wraps {
-            out[0] = corner(w - 1, 0);
+            out[0] = corner([a[w - 1], a[0], b[w - 1], b[0]], [la[w - 1], la[0], lb[w - 1]]);
             out[w] = out[0];
         }
     }

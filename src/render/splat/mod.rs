@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use crate::coord::{Camera, Pose, RowProjector};
 use crate::error::ErrorKind;
 
-use super::lanes;
+use super::lanes::{self, BLOCK};
 use fill::{Motion, Strip};
 use place::Places;
 pub use rays::SourceRays;
@@ -103,14 +103,14 @@ impl Splat {
                     *depth = if *z > 0.0 { *depth * z } else { f32::NAN };
                 }
             }
-            let (whole, rest) = place.as_chunks::<4>();
-            let (out, out_rest) = colours.as_chunks_mut::<12>();
-            for (out, four) in out.iter_mut().zip(whole) {
-                *out = colours_at(surface, rgb, places, *four);
+            let (whole, rest) = place.as_chunks::<BLOCK>();
+            let (out, out_rest) = colours.as_chunks_mut::<{ 3 * BLOCK }>();
+            for (out, block) in out.iter_mut().zip(whole) {
+                *out = colours_at(surface, rgb, places, block);
             }
-            let mut last = [place::NOTHING; 4];
+            let mut last = [place::NOTHING; BLOCK];
             last[..rest.len()].copy_from_slice(rest);
-            out_rest.copy_from_slice(&colours_at(surface, rgb, places, last)[..out_rest.len()]);
+            out_rest.copy_from_slice(&colours_at(surface, rgb, places, &last)[..out_rest.len()]);
         });
         let wrong = |e: ndarray::ShapeError| ErrorKind::malformed("picture", e.to_string());
         Ok(Warp {
@@ -163,15 +163,15 @@ impl Splat {
     }
 }
 
-/// The colours at four places of a picture, black where nothing is seen.
-fn colours_at(surface: &Surface, rgb: &[u8], places: Places, four: [i32; 4]) -> [u8; 12] {
-    let (mut tops, mut bottoms, mut steps) = ([0; 4], [0; 4], [0; 4]);
-    for (i, place) in four.into_iter().enumerate() {
-        if let Some(at) = places.at(place) {
+/// The colours at places of a picture, black where nothing is seen.
+fn colours_at(surface: &Surface, rgb: &[u8], places: Places, block: &[i32; BLOCK]) -> [u8; 3 * BLOCK] {
+    let (mut tops, mut bottoms, mut steps) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+    for (i, place) in block.iter().enumerate() {
+        if let Some(at) = places.at(*place) {
             ([tops[i], bottoms[i]], steps[i]) = surface.colour(rgb, at);
         }
     }
-    lanes::mix(tops, bottoms, steps)
+    lanes::mix_block(&tops, &bottoms, &steps)
 }
 
 #[cfg(test)]

@@ -37,8 +37,12 @@ impl TileGrids {
     pub(super) fn new(all: &Grid) -> TileGrids {
         let (across, down) = ((all.columns - 1) / TILE, (all.values.len() / all.columns - 1) / TILE);
         let pick = |rows: usize, columns: usize, [top, left]: [usize; 2]| {
-            let row = |row: usize| all.row(top + row * TILE)[left..].iter().step_by(TILE).take(columns).copied();
-            Grid { columns, values: (0..rows).flat_map(row).collect() }
+            let mut values = Vec::with_capacity(rows * columns);
+            for row in 0..rows {
+                let row = &all.row(top + row * TILE)[left..];
+                values.extend((0..columns).map(|column| row[column * TILE]));
+            }
+            Grid { columns, values }
         };
         TileGrids {
             corners: pick(down + 1, across + 1, [0, 0]),

@@ -63,7 +63,8 @@ impl Surface {
         };
         fits("depth", depth.dim())?;
         let known = |d: f32| if d > 0.0 && d.is_finite() { 1.0 / d } else { 0.0 };
-        let mut nearness: Vec<f32> = depth.iter().map(|&d| known(d)).collect();
+        let depth = depth.as_standard_layout();
+        let mut nearness: Vec<f32> = depth.as_slice().unwrap_or_default().iter().map(|&d| known(d)).collect();
         if let Some(z) = &camera.pixel_z {
             // Along a fisheye's axis depth says little at the rim; along the ray it is smooth there, too.
             nearness.iter_mut().zip(z.iter()).for_each(|(w, &z)| *w = if z > 0.0 { *w * z } else { 0.0 });
