@@ -92,3 +92,52 @@ fn a_drive_two_metres_beside_its_truth_is_two_metres_off() {
     let (code, _, stderr) = common::run(&["evaluate", "fusion", &of(&out), "--truth", &of(&out)]);
     assert!(code == 2 && stderr.contains("no drive"), "{stderr}");
 }
+
+/// A minute of an hour as NMEA has it: `ddmm.mmmmmmm`.
+fn minutes(degrees: f64) -> String {
+    format!("{:02.0}{:010.7}", degrees.trunc(), 60.0 * degrees.fract())
+}
+
+#[test]
+fn a_trace_or_one_drive_by_itself_is_truth_too() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = common::small_world(dir.path(), 2);
+    let out = dir.path().join("out");
+    let of = |path: &std::path::Path| path.to_str().expect("UTF-8").to_string();
+    let (code, _, stderr) = common::run(&["build", &of(&config), "--out", &of(&out)]);
+    assert_eq!(code, 0, "{stderr}");
+    // The second drive, on the 2nd of May 2024, two metres to the east of where it is said to have gone.
+    let east = 2.0 / (111_319.5 * 37.3942_f64.to_radians().cos() * 1.001_24);
+    let start_ns = 1_714_608_000_000_000_000_i64;
+    let (mut nmea, mut poses) = (String::new(), String::from("t_ns,lon,lat,height_m,qw,qx,qy,qz\n"));
+    for i in 0..=40 {
+        let (lon, lat) = (127.111 + east, 37.3942 + f64::from(i) / 110_985.0);
+        let body =
+            format!("GPRMC,0000{:05.2},A,{},N,{},E,19.4,0.0,020524,,", f64::from(i) * 0.1, minutes(lat), minutes(lon));
+        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+        nmea.push_str(&format!("${body}*{sum:02X}\r\n"));
+        let half = 0.5_f64.sqrt();
+        poses.push_str(&format!(
+            "{},{lon:.9},{lat:.9},40.0,{half:.9},0,0,{half:.9}\n",
+            start_ns + i64::from(i) * 100_000_000
+        ));
+    }
+    let trace = dir.path().join("reference.nmea");
+    fs::write(&trace, nmea).expect("written");
+    let drive = dir.path().join("any-name");
+    fs::create_dir_all(&drive).expect("a folder");
+    fs::write(drive.join("poses.csv"), poses).expect("written");
+    for (truth, name) in [(&trace, "reference"), (&drive, "any-name"), (&drive.join("poses.csv"), "any-name")] {
+        let found = json(&["evaluate", "fusion", &of(&out), "--truth", &of(truth)]);
+        let drives = found["drives"].as_array().expect("an array");
+        assert_eq!(
+            (drives.len(), &drives[0]["recording_id"], &drives[0]["drive"]),
+            (1, &"drive-01".into(), &name.into())
+        );
+        near(&drives[0]["horizontal_m"]["rmse"], 2.0, 0.02);
+        assert_eq!(drives[0]["heading_deg"].is_null(), truth == &trace, "{found}");
+        near(&drives[0]["rpe_1s_m"]["median"], 0.0, 0.1);
+        let (code, text, _) = common::run(&["evaluate", "fusion", &of(&out), "--truth", &of(truth)]);
+        assert!(code == 0 && text.contains("drive-01") || text.contains(name), "{text}");
+    }
+}

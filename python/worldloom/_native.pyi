@@ -200,7 +200,8 @@ class Dataset:
         Parameters
         ----------
         truth
-            A folder of ``DRIVE/poses.csv`` (``t_ns,lon,lat,height_m,qw,qx,qy,qz``), ``clock.csv`` and ``matched.csv``.
+            A folder of ``DRIVE/poses.csv`` (``t_ns,lon,lat,height_m,qw,qx,qy,qz``), ``clock.csv`` and ``matched.csv``; or one
+            drive: its folder, ``poses.csv`` or a trace (NMEA, GPX, CSV), with which ``heading_deg`` is ``None``.
 
         Returns
         -------

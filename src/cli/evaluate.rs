@@ -32,7 +32,8 @@ struct FusionArgs {
     /// The data set, or a file of poses.
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::AnyPath)]
     dir: PathBuf,
-    /// The truth: a folder of `DRIVE/poses.csv`, `clock.csv` and `matched.csv`, or a file of poses.
+    /// The truth: a folder of `DRIVE/poses.csv`, `clock.csv` and `matched.csv`; of one drive its folder, `poses.csv` or a
+    /// trace (NMEA, GPX, CSV); for a file of poses another.
     #[arg(long, value_name = "F", value_hint = clap::ValueHint::AnyPath)]
     truth: PathBuf,
 }
@@ -94,7 +95,7 @@ fn print(of: &Evaluation, out: &mut dyn Write) -> Result<()> {
         Column::number("xy rmse, m", each(&|d| format!("{:.2}", d.horizontal_m.rmse))),
         Column::number("95 %", each(&|d| format!("{:.2}", d.horizontal_m.p95))),
         Column::number("z rmse, m", each(&|d| format!("{:.2}", d.vertical_m.rmse))),
-        Column::number("heading, °", each(&|d| format!("{:.2}", d.heading_deg.rmse))),
+        Column::number("heading, °", each(&|d| rmse(&d.heading_deg))),
         Column::number("aligned, m", each(&|d| rmse(&d.ate_aligned_m))),
         Column::number("rpe 1 s, m", each(&|d| rmse(&d.rpe_1s_m))),
         Column::number("rpe 100 m, m", each(&|d| rmse(&d.rpe_100m_m))),

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use nalgebra::Vector3;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
+use super::manifest::MANIFEST;
 use super::rows::RecordingRow;
-use crate::coord::{Geodetic, Pose};
-use crate::error::{ErrorKind, Location, Result};
+use super::truth::{Truth, rows};
+use crate::coord::Pose;
+use crate::error::{ErrorKind, Result};
 use crate::fuse::Track;
 use crate::fuse::metrics::{
     ErrorStats, Placed, absolute, align, associate, nees, pairs_by_path, pairs_by_time, relative,
@@ -36,7 +37,7 @@ pub struct Evaluation {
 /// A drive against its truth, no alignment unless said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriveEvaluation {
-    /// Folder of the truth.
+    /// What the truth is called.
     pub drive: String,
     /// `recording_id`.
     pub recording_id: String,
@@ -50,8 +51,8 @@ pub struct DriveEvaluation {
     pub ate_m: ErrorStats,
     /// The same after the rigid motion that makes it least; `None` where the path is a straight line.
     pub ate_aligned_m: Option<ErrorStats>,
-    /// Heading, degrees.
-    pub heading_deg: ErrorStats,
+    /// Heading, degrees; `None` where the truth is of positions alone.
+    pub heading_deg: Option<ErrorStats>,
     /// Relative error over a second, metres.
     pub rpe_1s_m: Option<ErrorStats>,
     /// Relative error over 100 m of path, metres.
@@ -125,30 +126,34 @@ pub struct TrajectoryEvaluation {
 }
 
 /// Compares every drive of `truth` (a folder a drive, as `worldloom synth` writes it: `poses.csv`, and where known
-/// `clock.csv` and `matched.csv`) with the recording of that name.
+/// `clock.csv` and `matched.csv`) with the recording of that name; or one drive with the recording that has most of its
+/// times: a recording folder, `poses.csv` of one, or a trace (NMEA, GPX, CSV), which knows no headings.
 ///
 /// # Errors
 ///
 /// Where the truth or the data set cannot be read, or they have no drive in common.
 pub fn evaluate(dataset: &Dataset, truth: &Path) -> Result<Evaluation> {
-    let io = |e| ErrorKind::io("read", e).in_file(truth);
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(truth).map_err(io)? {
-        folders.push(entry.map_err(io)?.path());
-    }
-    folders.retain(|f| f.join("poses.csv").is_file());
-    folders.sort();
     let (mut drives, mut bins) = (Vec::new(), [[0.0; 3]; BINS]);
-    for folder in folders {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let named = |id: &str| id == name || id.strip_suffix(&name).is_some_and(|r| r.ends_with(['-', '_', '/']));
+    let folders = drive_folders(truth)?;
+    for folder in &folders {
+        let truth = Truth::of_folder(folder)?;
+        let named =
+            |id: &str| id == truth.name || id.strip_suffix(&truth.name).is_some_and(|r| r.ends_with(['-', '_', '/']));
         if let Some(recording) = dataset.recordings()?.values().find(|r| named(&r.recording_id)) {
-            drives.extend(drive(dataset, recording, &name, &folder, &mut bins)?);
+            drives.extend(drive(dataset, recording, &truth, &mut bins)?);
+        }
+    }
+    if folders.is_empty() && !truth.join(MANIFEST).exists() {
+        let truth = Truth::of_drive(truth)?;
+        if let Some(recording) = at_its_times(dataset, &truth)? {
+            drives.extend(drive(dataset, recording, &truth, &mut bins)?);
         }
     }
     if drives.is_empty() {
-        let reason = format!("no drive in {} has the name of a recording of the data set", truth.display());
-        return Err(ErrorKind::Config(reason).bare().with_hint("it holds a folder a drive, each with poses.csv"));
+        let reason =
+            format!("no drive in {} has the name or the times of a recording of the data set", truth.display());
+        let hint = "it is a folder that holds a folder a drive, each with poses.csv; or one drive, or a trace of it";
+        return Err(ErrorKind::Config(reason).bare().with_hint(hint));
     }
     drives.sort_by(|a, b| b.horizontal_m.rmse.total_cmp(&a.horizontal_m.rmse));
     let whole: f64 = bins.iter().map(|bin| bin[0]).sum();
@@ -164,6 +169,34 @@ pub fn evaluate(dataset: &Dataset, truth: &Path) -> Result<Evaluation> {
         .collect();
     let off = reliability.iter().map(|bin| bin.length_m * (bin.stated - bin.right).abs()).sum::<f64>();
     Ok(Evaluation { drives, reliability, calibration_error: (whole > 0.0).then(|| off / whole) })
+}
+
+/// The folders in a folder that hold `poses.csv`.
+fn drive_folders(truth: &Path) -> Result<Vec<PathBuf>> {
+    if !truth.is_dir() {
+        return Ok(Vec::new());
+    }
+    let io = |e| ErrorKind::io("read", e).in_file(truth);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(truth).map_err(io)? {
+        folders.push(entry.map_err(io)?.path());
+    }
+    folders.retain(|f| f.join("poses.csv").is_file());
+    folders.sort();
+    Ok(folders)
+}
+
+/// The recording that has most of the times of a truth; `None` where none has any.
+fn at_its_times<'a>(dataset: &'a Dataset, truth: &Truth) -> Result<Option<&'a RecordingRow>> {
+    let mut best = (0, None);
+    for recording in dataset.recordings()?.values() {
+        let track = dataset.track(&recording.recording_id)?;
+        let common = truth.states.iter().filter(|state| track.at_time(state.t_ns).is_some()).count();
+        if common > best.0 {
+            best = (common, Some(recording));
+        }
+    }
+    Ok(best.1)
 }
 
 /// Compares two files of trajectories (see [`read_trajectory`]): by time, without times by number.
@@ -199,18 +232,6 @@ pub fn evaluate_files(estimate: &Path, truth: &Path) -> Result<TrajectoryEvaluat
 }
 
 #[derive(Debug, Deserialize)]
-struct TruePose {
-    t_ns: i64,
-    lon: f64,
-    lat: f64,
-    height_m: f64,
-    qw: f64,
-    qx: f64,
-    qy: f64,
-    qz: f64,
-}
-
-#[derive(Debug, Deserialize)]
 struct TrueClock {
     sensor: String,
     offset_ns: f64,
@@ -222,71 +243,59 @@ struct TrueWay {
     way_id: Option<i64>,
 }
 
-fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let wrong = |e: csv::Error| {
-        let line = e.position().map(csv::Position::line);
-        ErrorKind::malformed("CSV of truth", e.to_string()).at(Location { line, ..Location::file(path) })
-    };
-    csv::Reader::from_path(path).map_err(wrong)?.deserialize().collect::<csv::Result<_>>().map_err(wrong)
-}
-
 /// `None` where the truth and the trajectory have no time in common.
 fn drive(
     dataset: &Dataset,
     recording: &RecordingRow,
-    name: &str,
-    folder: &Path,
+    truth: &Truth,
     bins: &mut [[f64; 3]; BINS],
 ) -> Result<Option<DriveEvaluation>> {
     let track = dataset.track(&recording.recording_id)?;
     let (mut t_s, mut reference, mut found) = (Vec::new(), Vec::<Placed>::new(), Vec::<Placed>::new());
     let (mut flat, mut height, mut heading, mut squares) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let path = folder.join("poses.csv");
-    for (i, row) in rows::<TruePose>(&path)?.into_iter().enumerate() {
-        let rotation = Pose::from_wxyz([0.0; 3], [row.qw, row.qx, row.qy, row.qz]).ok_or_else(|| {
-            let place = Location::record(&path, i as u64);
-            ErrorKind::malformed("CSV of truth", "a quaternion that is no rotation").at(place)
-        })?;
-        let Some(state) = track.at_time(row.t_ns) else { continue };
-        let place = Geodetic::new(row.lon, row.lat, row.height_m);
-        let truth = track.frame.pose_from_local(place, rotation.rotation);
+    for true_state in &truth.states {
+        let Some(state) = track.at_time(true_state.t_ns) else { continue };
+        let at = track.frame.to_enu(true_state.place);
+        // Where nobody knows how the ego lay, it is taken to be as found: nothing but positions is compared.
+        let truth = match true_state.rotation {
+            Some(rotation) => track.frame.pose_from_local(true_state.place, rotation),
+            None => Pose::new(at, state.pose.rotation),
+        };
         let error: Vector3<f64> = state.pose.translation - truth.translation;
         flat.push(libm::hypot(error.x, error.y));
         height.push(error.z.abs());
-        let turn = track.heading_deg(&state.pose) - track.heading_deg(&truth);
-        heading.push(libm::remainder(turn, 360.0).abs());
+        if true_state.rotation.is_some() {
+            let turn = track.heading_deg(&state.pose) - track.heading_deg(&truth);
+            heading.push(libm::remainder(turn, 360.0).abs());
+        }
         let sigma = track.mix(&state, |r| r.sigma_xy_m);
         squares.extend((sigma > 0.0).then(|| nees(error, sigma)));
-        t_s.push((row.t_ns - track.rows[0].t_ns.unwrap_or(row.t_ns)) as f64 / 1e9);
+        t_s.push((true_state.t_ns - track.rows[0].t_ns.unwrap_or(true_state.t_ns)) as f64 / 1e9);
         reference.push(truth.into());
         found.push(state.pose.into());
     }
-    let stats = (
-        ErrorStats::of(&flat),
-        ErrorStats::of(&height),
-        ErrorStats::of(&absolute(&reference, &found)),
-        ErrorStats::of(&heading),
-    );
-    let (Some(horizontal_m), Some(vertical_m), Some(ate_m), Some(heading_deg)) = stats else { return Ok(None) };
+    let stats = (ErrorStats::of(&flat), ErrorStats::of(&height), ErrorStats::of(&absolute(&reference, &found)));
+    let (Some(horizontal_m), Some(vertical_m), Some(ate_m)) = stats else { return Ok(None) };
     let ate_aligned_m = align(&reference, &found, false).and_then(|by| {
         let moved: Vec<Placed> = found.iter().map(|p| by.apply(p)).collect();
         ErrorStats::of(&absolute(&reference, &moved))
     });
+    let beside = |name: &str| truth.folder.as_ref().map(|folder| folder.join(name));
     let rpe = |pairs: Vec<(usize, usize)>| ErrorStats::of(&relative(&reference, &found, &pairs));
     Ok(Some(DriveEvaluation {
-        drive: name.to_string(),
+        drive: truth.name.clone(),
         recording_id: recording.recording_id.clone(),
         length_m: reference.windows(2).map(|w| (w[1].translation - w[0].translation).norm()).sum(),
         horizontal_m,
         vertical_m,
         ate_m,
         ate_aligned_m,
-        heading_deg,
+        heading_deg: ErrorStats::of(&heading),
         rpe_1s_m: rpe(pairs_by_time(&t_s, 1.0)),
         rpe_100m_m: rpe(pairs_by_path(&reference, 100.0, 0.1)),
         nees_xy: (!squares.is_empty()).then(|| squares.iter().sum::<f64>() / squares.len() as f64),
-        clock: clocks(recording, &folder.join("clock.csv"))?,
-        ways: ways(&track, &folder.join("matched.csv"), bins)?,
+        clock: beside("clock.csv").map_or(Ok(Vec::new()), |path| clocks(recording, &path))?,
+        ways: beside("matched.csv").map_or(Ok(None), |path| ways(&track, &path, bins))?,
     }))
 }
 

@@ -27,6 +27,7 @@ pub mod split;
 pub mod stats;
 pub mod survey;
 pub mod tables;
+mod truth;
 pub mod unit;
 pub mod validate;
 pub mod walk;
