@@ -7,19 +7,18 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use memmap2::Mmap;
-use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use ndarray::Array2;
 use polars::prelude::DataFrame;
 
 use super::cells::{Table, load};
+use super::late::{Indexed, Late};
 use super::manifest::{MANIFEST, Manifest};
 use super::query::{BoxTree, box_tree};
-use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
+use super::rows::{FrameRow, RecordingRow, ReferenceRow};
 use super::{decode, tables};
-use crate::coord::{EnuFrame, Pose};
-use crate::error::{ErrorKind, Location, Result};
-use crate::fuse::{FusedPose, PoseOrigin, Track};
-use crate::record::{HeightDatum, LAYERS, MapFeature, MapLayer};
+use crate::error::{ErrorKind, Result};
+use crate::fuse::Track;
+use crate::record::{LAYERS, MapFeature, MapLayer};
 use crate::render::{Imagery, MapIndex, SourceRays};
 use crate::sample::{SampleConfig, SampleRow};
 
@@ -44,7 +43,7 @@ pub struct Dataset {
     map: Late<MapIndex>,
     pub(super) imagery: Late<Option<Imagery>>,
     shards: Mutex<BTreeMap<String, Arc<Mmap>>>,
-    tracks: Mutex<BTreeMap<String, Arc<Track>>>,
+    pub(super) tracks: Mutex<BTreeMap<String, Arc<Track>>>,
     /// Rays of cameras, by recording and channel.
     pub(super) rays: ByCamera<Arc<SourceRays>>,
     /// What the config says to leave out of pictures, by recording and channel.
@@ -77,7 +76,7 @@ impl Dataset {
     /// A data set of tables that are in memory, the others and the media in `dir`.
     pub(super) fn of_tables(dir: &Path, manifest: Manifest, samples: DataFrame, frames: DataFrame) -> Dataset {
         let table = |name: &str, rows| Table { path: dir.join(name), rows };
-        let frames = Late(OnceLock::from(Indexed::new(table("frames", frames), "frame_id")));
+        let frames = Late::made(Indexed::new(table("frames", frames), "frame_id"));
         Dataset::assemble(dir.to_path_buf(), manifest, table("samples", samples), frames)
     }
 
@@ -232,35 +231,6 @@ impl Dataset {
         self.recordings()?.get(recording_id).ok_or_else(unknown)
     }
 
-    /// The ego trajectory of a recording, as the `poses` table has it: what every pose of its samples comes from.
-    ///
-    /// # Errors
-    ///
-    /// As [`recording`](Dataset::recording); [`ErrorKind::Damaged`] where it has no poses.
-    pub fn track(&self, recording_id: &str) -> Result<Arc<Track>> {
-        if let Some(track) = self.tracks.lock().unwrap_or_else(PoisonError::into_inner).get(recording_id) {
-            return Ok(track.clone());
-        }
-        let poses = self.pose_table()?;
-        let rows = poses.of(recording_id).iter().map(|&i| poses.table.row(i, decode::pose_row));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        let recording = self.recording(recording_id)?;
-        if rows.is_empty() {
-            return Err(ErrorKind::Damaged(format!("no poses of `{recording_id}`")).in_file(&poses.table.path));
-        }
-        let path = &poses.table.path;
-        for (row, &i) in rows.iter().zip(poses.of(recording_id)) {
-            let [x, y, z, q @ ..] = row.pose;
-            if Pose::from_wxyz([x, y, z], q).is_none() {
-                let reason = "a pose without a unit quaternion, or with a number that is none".to_string();
-                return Err(ErrorKind::Damaged(reason).at(Location::record(path, i as u64)));
-            }
-        }
-        let track = Arc::new(track(recording, rows));
-        let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(tracks.entry(recording_id.to_string()).or_insert(track).clone())
-    }
-
     /// The references of a sample, in the order of the table; none where the data set was built without.
     ///
     /// # Errors
@@ -357,7 +327,7 @@ impl Dataset {
         self.frames.get(|| Ok(Indexed::new(load(&self.dir, "frames", tables::frames_table(&[]))?, "frame_id")))
     }
 
-    fn pose_table(&self) -> Result<&Indexed> {
+    pub(super) fn pose_table(&self) -> Result<&Indexed> {
         self.poses.get(|| Ok(Indexed::new(load(&self.dir, "poses", tables::poses_table(&[]))?, "recording_id")))
     }
 
@@ -393,105 +363,6 @@ impl Deref for Media {
 
     fn deref(&self) -> &[u8] {
         &self.shard[self.range.clone()]
-    }
-}
-
-/// A table with the rows of each value of one text column.
-#[derive(Debug)]
-struct Indexed {
-    table: Table,
-    rows: HashMap<String, Vec<usize>>,
-}
-
-impl Indexed {
-    fn new(table: Table, column: &str) -> Indexed {
-        let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
-        let keys = table.rows.column(column).and_then(|c| c.str()).expect("the schema was checked on reading");
-        for (i, key) in keys.iter().enumerate() {
-            match key.and_then(|key| rows.get_mut(key)) {
-                Some(of_key) => of_key.push(i),
-                None => drop(key.map(|key| rows.insert(key.to_string(), vec![i]))),
-            }
-        }
-        Indexed { table, rows }
-    }
-
-    fn of(&self, key: &str) -> &[usize] {
-        self.rows.get(key).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// A value that is made when first asked for, unless making it fails.
-///
-/// No lock is held meanwhile: making it may use a pool of threads, and one of them that waits there takes on other work,
-/// which may ask for the same value. Two threads that ask at once may both make it; the first one's stays.
-#[derive(Debug)]
-pub(super) struct Late<T>(OnceLock<T>);
-
-impl<T> Default for Late<T> {
-    fn default() -> Late<T> {
-        Late(OnceLock::new())
-    }
-}
-
-impl<T> Late<T> {
-    pub(super) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-        if let Some(value) = self.0.get() {
-            return Ok(value);
-        }
-        let value = make()?;
-        Ok(self.0.get_or_init(|| value))
-    }
-}
-
-/// A recording's rows of the `poses` table as the track that wrote them.
-fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
-    let timed = rows.iter().all(|r| r.t_ns.is_some());
-    let mut ways: Vec<String> = Vec::new();
-    let mut by_name: HashMap<String, u32> = HashMap::new();
-    let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
-    let mut fused: Vec<FusedPose> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let [x, y, z, qw, qx, qy, qz] = row.pose;
-        let way = row.way_id.map(|name| {
-            *by_name.entry(name.clone()).or_insert_with(|| {
-                ways.push(name);
-                ways.len() as u32 - 1
-            })
-        });
-        fused.push(FusedPose {
-            t_ns: row.t_ns,
-            s_m: row.s_m,
-            pose: Pose::new(Vector3::new(x, y, z), UnitQuaternion::new_unchecked(Quaternion::new(qw, qx, qy, qz))),
-            speed_mps: known(row.speed_mps),
-            acceleration_mps2: known(row.acceleration_mps2),
-            yaw_rate_radps: known(row.yaw_rate_radps),
-            sigma_xy_m: known(row.sigma_xy_m),
-            sigma_z_m: known(row.sigma_z_m),
-            sigma_heading_deg: known(row.sigma_heading_deg),
-            origin: if row.source == PoseOrigin::Source.name() { PoseOrigin::Source } else { PoseOrigin::Estimated },
-            way,
-            way_offset_m: known(row.way_offset_m),
-            match_probability: known(row.match_probability),
-        });
-    }
-    match timed {
-        true => fused.sort_by_key(|r| r.t_ns),
-        false => fused.sort_by(|a, b| a.s_m.total_cmp(&b.s_m)),
-    }
-    let datums = [HeightDatum::Ellipsoidal, HeightDatum::Orthometric, HeightDatum::None];
-    Track {
-        frame: EnuFrame::new(recording.origin),
-        height_datum: datums.into_iter().find(|d| d.name() == recording.height_datum).unwrap_or_default(),
-        timed,
-        rows: fused,
-        ways,
-        clock: recording.clock.clone(),
-        register: recording.register,
-        // What the rows were made from is not in the data set; windows already state its gaps.
-        input_t_ns: Vec::new(),
-        input_s_m: Vec::new(),
-        frame_s_m: Default::default(),
     }
 }
 
