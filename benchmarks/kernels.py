@@ -4,7 +4,7 @@
     python benchmarks/kernels.py [--rounds N] [--program PATH]
 
 `benches/splat.rs` (compiled and run by cargo, or `--program`, as cargo has compiled it) and the peers take turns, each on
-one thread; the best of all rounds counts.
+one thread; the shortest call counts.
 
 The warp takes a street's picture and depth of 1280 x 800 to a pinhole of 1280 x 704. The peer does the same work: every
 pixel a quadrilateral whose corners it shares with neighbours of one surface, its parallelogram tested at each centre
