@@ -71,6 +71,7 @@ pub fn finish(
         segments.merge(facts.segments);
     }
     let mut notes = map_facts.notes.clone();
+    notes.extend(segments.notes.iter().cloned());
     if !references.is_empty() {
         let mut all = ReferenceFacts::default();
         for receipt in references {

@@ -249,6 +249,21 @@ pub fn pose_numbers(pose: &Pose) -> [f64; 7] {
     [t.x, t.y, t.z, q[0], q[1], q[2], q[3]]
 }
 
+/// Says which sensors of a recording with a trajectory of its own are not mounted anywhere: they count as lying at the ego's
+/// origin, and cameras as looking ahead or where their own compass says. Photos that make the trajectory themselves do.
+pub fn unmounted(recording: &Recording, id: &str) -> Option<String> {
+    let traced = !(recording.gnss.is_empty() && recording.poses.is_empty());
+    let open = recording.sensors.iter().filter(|s| traced && s.ego_se3_sensor.is_none() && s.modality.is_some());
+    let seen = open.filter(|s| recording.frames.iter().any(|f| f.channel == s.channel));
+    let channels: Vec<&str> = seen.map(|s| s.channel.as_str()).collect();
+    (!channels.is_empty()).then(|| {
+        let channels = channels.join(", ");
+        format!(
+            "{id}: {channels} have no mount (ego_se3_sensor) and are taken to be at the ego's origin, looking ahead"
+        )
+    })
+}
+
 /// `ego_se3_sensor` of an observation: the calibrated mount, turned by the picture's EXIF rotation; else the compass
 /// heading of the picture itself, else straight ahead, tilted as the picture says.
 fn mount(recording: &Recording, frame: &FrameRecord, world: &EnuFrame, world_se3_ego: &Pose) -> Pose {

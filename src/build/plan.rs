@@ -292,7 +292,7 @@ fn survey(
             };
             let asked = walk.map(|w| panorama_channel(&part, w.channel.as_deref()).map(|(channel, _)| channel));
             if asked == Some(None) {
-                quarantine.refuse(&Location::file(path), format!("`{name}` has no full panoramas to walk along"));
+                quarantine.refuse(&Location::file(path), format!("`{name}` has no panoramas to walk along"));
                 continue;
             }
             let media = || {

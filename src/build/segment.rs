@@ -22,9 +22,9 @@ use crate::sample::{ChannelFilter, Observation, PrivacyState, SampleRow, WindowI
 use crate::source::RecordingSource;
 
 use super::clocks::media_clocks;
-use super::frames::{FrameJob, pose_numbers, store_frames};
+use super::frames::{FrameJob, pose_numbers, store_frames, unmounted};
 use super::plan::{PlannedSource, is_target, sample_config};
-use super::walk::{WalkJob, walk as walk_along};
+use super::walk::{WalkJob, sparse, walk as walk_along};
 use super::{ImageOutput, Loaded, Progress};
 
 /// What all segments of a build share.
@@ -88,6 +88,8 @@ pub struct SegmentFacts {
     pub empty_ticks: BTreeMap<String, (u64, u64)>,
     /// Anchors without a window, by reason.
     pub dropped_windows: BTreeMap<String, u64>,
+    /// What is worth knowing of recordings.
+    pub notes: BTreeSet<String>,
     /// Box around all trajectories.
     pub extent: Option<BBox>,
     /// First and last time.
@@ -117,6 +119,7 @@ impl SegmentFacts {
         for (reason, n) in other.dropped_windows {
             *self.dropped_windows.entry(reason).or_default() += n;
         }
+        self.notes.extend(other.notes);
         self.extent = BBox::around(self.extent, other.extent);
         self.times = span(self.times, other.times);
     }
@@ -213,12 +216,14 @@ pub fn build_segment(
         let entry = &config.recording[planned.entry];
         match &entry.panowalk {
             None => {
+                rows.facts.notes.extend(unmounted(&settled.recording, id));
                 let frames = store_frames(&job, shard, &mut rows.hashes, &mut quarantine)?;
                 add_rows(shared, planned, id, &settled, frames, rows)?;
             }
             Some(walk) => {
                 let job = WalkJob { config: walk, base: job, ignore: &entry.ignore };
                 if let Some((walked, frames)) = walk_along(&job, shard, &mut rows.hashes, &mut quarantine)? {
+                    rows.facts.notes.extend(sparse(&frames, &sample, id));
                     add_rows(shared, planned, id, &walked, frames, rows)?;
                 }
             }

@@ -17,7 +17,7 @@ use crate::record::{FrameFormat, FrameRecord, MediaRef, Modality, Recording, Sen
 use crate::render::IgnoreConfig;
 use crate::render::panowalk::level_view;
 use crate::render::walk::{Gaze, WalkOptions, cut};
-use crate::sample::{ChannelFilter, SampleConfig};
+use crate::sample::{Axis, ChannelFilter, SampleConfig};
 use crate::source::Limits;
 
 use super::check_stop;
@@ -173,6 +173,23 @@ impl Step<'_> {
             ..of.clone()
         }
     }
+}
+
+/// Says that windows by distance have more ticks than the pictures of a walk can fill.
+pub fn sparse(frames: &[FrameRow], sample: &SampleConfig, id: &str) -> Option<String> {
+    let pictures = frames.iter().filter(|f| f.modality == Modality::Camera.name());
+    let mut at: Vec<f64> = pictures.filter_map(|f| f.s_m).collect();
+    at.sort_by(f64::total_cmp);
+    let mut apart: Vec<f64> = at.windows(2).map(|w| w[1] - w[0]).filter(|d| *d > 0.0).collect();
+    apart.sort_by(f64::total_cmp);
+    let usual = *apart.get(apart.len() / 2)?;
+    (sample.axis == Axis::Distance && sample.step_m < 0.75 * usual).then(|| {
+        let step_m = sample.step_m;
+        format!(
+            "{id}: its panoramas are {usual:.1} m apart and its windows have a tick every {step_m} m, so that most show \
+             nothing: set `step_m` in [recording.sample] to what lies between the panoramas"
+        )
+    })
 }
 
 /// The panoramas of a segment that have a place on the way, in the order that they were passed.
