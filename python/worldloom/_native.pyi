@@ -1572,14 +1572,22 @@ class Map:
         Where the file is not what it says.
     """
 
-    def __new__(cls, path: str | PathLike[str], layer: str | None = None) -> Map: ...
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        layer: str | None = None,
+        *,
+        crs: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        zoom: int | None = None,
+    ) -> Map: ...
+    @property
+    def left_out(self) -> list[str]: ...
     def __len__(self) -> int: ...
 
 def bev(
     map: Map,
-    lon: float,
-    lat: float,
-    heading_deg: float = 0.0,
+    pose: tuple[float, float, float],
     *,
     size_m: tuple[float, float] = ...,
     resolution_m: float = 0.5,
@@ -1633,10 +1641,10 @@ class Splat:
     def warp(
         self,
         picture: NDArray[np.uint8],
-        depth: NDArray[np.float32],
+        depth: NDArray[Any],
         target_se3_source: _Pose,
         *,
-        moving: NDArray[np.uint8] | None = None,
+        moving: NDArray[Any] | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
         """Warp a picture forward.
 

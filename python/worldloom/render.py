@@ -2,7 +2,7 @@
 
 >>> from worldloom import render
 >>> town = render.Map("town.osm.pbf")
->>> raster = render.bev(town, 127.111, 37.394, heading_deg=90.0, layers=["drivable", "building"])
+>>> raster = render.bev(town, (127.111, 37.394, 90.0), layers=["drivable", "building"])
 """
 
 from worldloom._native import Camera, Crop, Map, Splat, bev

@@ -37,13 +37,13 @@ pub struct MapFacts {
     pub notes: Vec<String>,
 }
 
-/// Reads every feature of a map, of whichever kind it is; `layer` is that of features that do not say theirs.
+/// Reads every feature of a map, of whichever kind it is.
 ///
 /// # Errors
 ///
 /// Where the map cannot be read at all.
-pub fn read_map(map: &Path, layer: Option<String>, quarantine: &mut Quarantine) -> Result<Vec<MapFeature>> {
-    let options = MapOptions { layer, label: map.display().to_string(), ..MapOptions::default() };
+pub fn read_map(map: &Path, options: MapOptions, quarantine: &mut Quarantine) -> Result<Vec<MapFeature>> {
+    let options = MapOptions { label: map.display().to_string(), ..options };
     let mut features = Vec::new();
     open_map(map, None, &options)?.read(None, quarantine, &mut |feature| {
         features.push(feature);

@@ -54,6 +54,7 @@ pub fn h3_near_path(path: &[(f64, f64)], resolution: u8, distance_m: f64) -> Res
     for &(lon, lat) in path {
         near.insert(cell(lon, lat, level)?);
     }
+    let path = unbroken(path);
     let Some(&first) = path.first() else { return Ok(Vec::new()) };
     // Points that lie close together are looked at together, as far as one disk of cells around them stays small.
     let longest = distance_m.max(level.edge_length_m()).min(STRETCH_M);
@@ -76,6 +77,19 @@ pub fn h3_near_path(path: &[(f64, f64)], resolution: u8, distance_m: f64) -> Res
     }
     near_run(&run, level, distance_m, &mut near)?;
     Ok(near.into_iter().collect())
+}
+
+/// A path that goes on over the antimeridian, with longitudes beyond 180 degrees there.
+fn unbroken(path: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut turns = 0.0;
+    let mut last: Option<f64> = None;
+    (path.iter())
+        .map(|&(lon, lat)| {
+            turns += last.map_or(0.0, |last| libm::round((last - lon) / 360.0));
+            last = Some(lon);
+            (lon + 360.0 * turns, lat)
+        })
+        .collect()
 }
 
 /// Adds the cells near a short run of points.
@@ -204,6 +218,14 @@ mod tests {
                 "8a30e1534ab7fff"
             ]
         );
+    }
+
+    #[test]
+    fn a_path_over_the_antimeridian_goes_the_short_way() {
+        let over = [(179.9995, -17.0), (-179.9995, -17.0), (179.9998, -17.0005)];
+        let near = h3_near_path(&over, 9, 30.0).expect("a path");
+        let ends: Vec<CellIndex> = over.iter().map(|p| cell(p.0, p.1, Resolution::Nine).expect("finite")).collect();
+        assert!(near.len() < 12 && ends.iter().all(|c| near.contains(c)), "{}", near.len());
     }
 
     #[test]

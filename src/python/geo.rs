@@ -1,13 +1,14 @@
 //! `worldloom.geo`: coordinates and frames on their own.
 
-use numpy::{PyArray2, PyReadonlyArray2};
+use numpy::PyArray2;
+use numpy::ndarray::ArrayView2;
 use pyo3::prelude::*;
 
 use super::error::argument;
 use super::values::{matrix, rows};
 use crate::coord::tile::Tile;
 use crate::coord::{Crs, EnuFrame, Geodetic, h3_cell};
-use crate::error::ErrorKind;
+use crate::error::Result;
 
 /// A local east, north, up frame, as every recording has one at its origin.
 ///
@@ -58,10 +59,22 @@ impl Enu {
     /// Returns
     /// -------
     /// Shape (N, 3), metres.
+    ///
+    /// Raises
+    /// ------
+    /// ConfigError
+    ///     Where a place is not on the globe.
     fn to_enu<'py>(&self, py: Python<'py>, places: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let places = rows::<3>(py, places, "places")?;
-        let points = of_rows(&places, |[lon, lat, h]| self.frame.to_enu(Geodetic::new(lon, lat, h)).into());
-        matrix(py, &points)
+        let places = places.as_array();
+        let points = py.detach(|| {
+            each(&places, |i, [lon, lat, height_m]| {
+                let place = Geodetic::new(lon, lat, height_m);
+                let no_place = || argument(format!("place {i}: no longitude {lon}, latitude {lat}, height {height_m}"));
+                place.is_valid().then(|| self.frame.to_enu(place).into()).ok_or_else(no_place)
+            })
+        });
+        matrix(py, &points?)
     }
 
     /// Turn metres east, north and up of the origin into places.
@@ -76,11 +89,14 @@ impl Enu {
     /// Longitude and latitude in degrees and height in metres, shape (N, 3).
     fn to_geodetic<'py>(&self, py: Python<'py>, points: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let points = rows::<3>(py, points, "points")?;
-        let places = of_rows(&points, |p: [f64; 3]| {
-            let place = self.frame.to_geodetic(p.into());
-            [place.lon_deg, place.lat_deg, place.height_m]
+        let points = points.as_array();
+        let places = py.detach(|| {
+            each(&points, |_, p: [f64; 3]| {
+                let place = self.frame.to_geodetic(p.into());
+                Ok([place.lon_deg, place.lat_deg, place.height_m])
+            })
         });
-        matrix(py, &places)
+        matrix(py, &places?)
     }
 
     fn __repr__(&self) -> String {
@@ -121,13 +137,14 @@ pub(super) fn transform<'py>(
     let points = rows::<2>(py, points, "points")?;
     let system = |text: &str| Crs::parse(text).map_err(|e| argument(e.to_string()));
     let (source, target) = (system(source)?, system(target)?);
-    let mut out = Vec::with_capacity(points.as_array().nrows());
-    for (i, row) in points.as_array().rows().into_iter().enumerate() {
-        let moved = source.to_wgs84(row[0], row[1]).and_then(|(lon, lat)| target.from_wgs84(lon, lat));
-        let (x, y) = moved.map_err(|e| argument(format!("point {i}: {e}")))?;
-        out.push([x, y]);
-    }
-    matrix(py, &out)
+    let points = points.as_array();
+    let moved = py.detach(|| {
+        each(&points, |i, [x, y]| {
+            let moved = source.to_wgs84(x, y).and_then(|(lon, lat)| target.from_wgs84(lon, lat));
+            moved.map(|(x, y)| [x, y]).map_err(|e| argument(format!("point {i}: {e}")))
+        })
+    });
+    matrix(py, &moved?)
 }
 
 /// Find the Web Mercator tiles that places lie in.
@@ -149,13 +166,16 @@ pub(super) fn transform<'py>(
 ///     For a level beyond 30, or a place that is not finite.
 #[pyfunction]
 pub(super) fn tiles<'py>(py: Python<'py>, places: &Bound<'py, PyAny>, z: u8) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let places = finite(py, places)?;
+    let places = rows::<2>(py, places, "places")?;
     Tile::new(z, 0, 0).map_err(|e| argument(e.to_string()))?;
-    let found = of_rows(&places, |[lon, lat]: [f64; 2]| {
-        let tile = Tile::of(lon, lat, z);
-        [i64::from(tile.x), i64::from(tile.y)]
+    let places = places.as_array();
+    let found = py.detach(|| {
+        each(&places, |i, [lon, lat]| {
+            let tile = finite(i, lon, lat).map(|()| Tile::of(lon, lat, z))?;
+            Ok([i64::from(tile.x), i64::from(tile.y)])
+        })
     });
-    matrix(py, &found)
+    matrix(py, &found?)
 }
 
 /// Find the bounds of a Web Mercator tile.
@@ -204,24 +224,23 @@ pub(super) fn tile_bounds(z: u8, x: u32, y: u32) -> PyResult<(f64, f64, f64, f64
 #[pyfunction]
 #[pyo3(signature = (places, resolution = 12))]
 pub(super) fn cells(py: Python<'_>, places: &Bound<'_, PyAny>, resolution: u8) -> PyResult<Vec<String>> {
-    let places = finite(py, places)?;
-    let places = places.as_array();
-    let found = places.rows().into_iter().map(|row| h3_cell(row[0], row[1], resolution));
-    let found: Result<Vec<String>, _> = found.collect();
-    found.map_err(|e| argument(e.to_string()).into())
-}
-
-fn finite<'py>(py: Python<'py>, places: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArray2<'py, f64>> {
     let places = rows::<2>(py, places, "places")?;
-    match places.as_array().rows().into_iter().position(|row| !row.iter().all(|v| v.is_finite())) {
-        Some(i) => Err(ErrorKind::Config(format!("place {i} is not finite")).bare().into()),
-        None => Ok(places),
-    }
+    let places = places.as_array();
+    let found = py.detach(|| {
+        each(&places, |i, [lon, lat]| {
+            finite(i, lon, lat)?;
+            h3_cell(lon, lat, resolution).map_err(|e| argument(format!("place {i}: {e}")))
+        })
+    });
+    Ok(found?)
 }
 
-fn of_rows<T, const N: usize, const K: usize>(
-    of: &PyReadonlyArray2<'_, f64>,
-    each: impl Fn([f64; N]) -> [T; K],
-) -> Vec<[T; K]> {
-    of.as_array().rows().into_iter().map(|row| each(std::array::from_fn(|i| row[i]))).collect()
+fn finite(i: usize, lon: f64, lat: f64) -> Result<()> {
+    let fine = lon.is_finite() && lat.is_finite();
+    fine.then_some(()).ok_or_else(|| argument(format!("place {i} is not finite")))
+}
+
+/// What becomes of each row.
+fn each<T, const N: usize>(of: &ArrayView2<'_, f64>, becomes: impl Fn(usize, [f64; N]) -> Result<T>) -> Result<Vec<T>> {
+    of.rows().into_iter().enumerate().map(|(i, row)| becomes(i, std::array::from_fn(|k| row[k]))).collect()
 }

@@ -1,7 +1,7 @@
 //! `worldloom.render`: rasters, views and warps on their own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use nalgebra::Vector3;
 use numpy::ndarray::ArrayView1;
@@ -9,11 +9,16 @@ use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3}
 use pyo3::prelude::*;
 
 use super::error::argument;
-use super::values::{matrix, pose, rows};
+use super::values::{matrix, plane, pose, rows};
 use crate::build::read_map;
 use crate::coord::{self, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
 use crate::error::Quarantine;
 use crate::render::{self, BevConfig, MapIndex, SourceRays, Surface, panowalk};
+use crate::source::MapOptions;
+
+/// Pixels that a side of a picture may have, and cells that a map of rays may have.
+const MOST_SIDE: u32 = 1 << 15;
+const MOST_CELLS: usize = 1 << 26;
 
 /// A camera: how points before it become pixels, and pixels rays.
 ///
@@ -24,9 +29,9 @@ use crate::render::{self, BevConfig, MapIndex, SourceRays, Surface, panowalk};
 /// model
 ///     One of the names that `calibration.json` takes, e.g. ``"pinhole"`` or ``"equirectangular"``.
 /// width
-///     Of its pictures, pixels.
+///     Of its pictures, pixels, at most 32768.
 /// height
-///     Of its pictures, pixels.
+///     Of its pictures, pixels, at most 32768.
 /// intrinsics
 ///     ``[fx, fy, cx, cy]`` in pixels; none for a whole panorama.
 /// distortion
@@ -48,6 +53,11 @@ impl Camera {
     }
 
     fn with(intrinsics: &CameraIntrinsics) -> PyResult<Camera> {
+        let CameraIntrinsics { width, height, .. } = *intrinsics;
+        if width.max(height) > MOST_SIDE {
+            let reason = format!("{width} x {height} pixels: a side has at most {MOST_SIDE}");
+            return Err(argument(reason).into());
+        }
         let camera = coord::Camera::new(intrinsics).map_err(|e| argument(e.to_string()))?;
         Ok(Camera { camera })
     }
@@ -99,10 +109,11 @@ impl Camera {
     /// u and v, perhaps outside the picture, shape (N, 2); NaN where the model has no pixel for a point.
     fn project<'py>(&self, py: Python<'py>, points: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let points = rows::<3>(py, points, "points")?;
+        let points = points.as_array();
         let pixel = |p: ArrayView1<'_, f64>| {
             self.camera.project([p[0], p[1], p[2]].into()).map_or([f64::NAN; 2], |(u, v)| [u, v])
         };
-        matrix(py, &points.as_array().rows().into_iter().map(pixel).collect::<Vec<_>>())
+        matrix(py, &py.detach(|| points.rows().into_iter().map(pixel).collect::<Vec<_>>()))
     }
 
     /// Find the rays through pixels.
@@ -117,8 +128,9 @@ impl Camera {
     /// Unit vectors in the camera's axes, shape (N, 3); NaN where no ray of the model meets a pixel.
     fn unproject<'py>(&self, py: Python<'py>, pixels: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let pixels = rows::<2>(py, pixels, "pixels")?;
+        let pixels = pixels.as_array();
         let ray = |p: ArrayView1<'_, f64>| self.camera.unproject(p[0], p[1]).map_or([f64::NAN; 3], |ray| ray.into());
-        matrix(py, &pixels.as_array().rows().into_iter().map(ray).collect::<Vec<_>>())
+        matrix(py, &py.detach(|| pixels.rows().into_iter().map(ray).collect::<Vec<_>>()))
     }
 
     /// Map its rays at a grid, in Plücker coordinates.
@@ -142,8 +154,8 @@ impl Camera {
     ) -> PyResult<Bound<'py, PyArray3<f32>>> {
         let at = frame_se3_camera.map_or(Ok(Pose::identity()), |p| pose(py, &p, "frame_se3_camera"))?;
         let grid = grid.unwrap_or([self.camera.height() as usize, self.camera.width() as usize]);
-        if grid.iter().any(|n| !(1..=1 << 16).contains(n)) {
-            return Err(argument(format!("a grid has 1 to 65536 rows and columns, not {grid:?}")).into());
+        if !grid[0].checked_mul(grid[1]).is_some_and(|cells| (1..=MOST_CELLS).contains(&cells)) {
+            return Err(argument(format!("a grid has 1 to {MOST_CELLS} cells, not {} x {}", grid[0], grid[1])).into());
         }
         Ok(py.detach(|| render::ray_map(&self.camera, grid, &at)).into_pyarray(py))
     }
@@ -190,6 +202,12 @@ impl Camera {
 ///     Anything that a ``[[map]]`` of a build reads as features, e.g. an OSM extract.
 /// layer
 ///     Of features that do not say theirs, e.g. of plain GeoJSON.
+/// crs
+///     The system of coordinates where the map does not say it, e.g. ``"EPSG:5186"``.
+/// columns
+///     Our attribute by the map's own, as in a build's config.
+/// zoom
+///     Which level of a tile archive.
 ///
 /// Raises
 /// ------
@@ -198,16 +216,33 @@ impl Camera {
 #[pyclass(module = "worldloom.render", frozen)]
 pub(super) struct Map {
     path: PathBuf,
-    index: Arc<MapIndex>,
+    index: MapIndex,
+    refused: Quarantine,
 }
 
 #[pymethods]
 impl Map {
     #[new]
-    #[pyo3(signature = (path, layer = None))]
-    fn new(py: Python<'_>, path: PathBuf, layer: Option<String>) -> PyResult<Map> {
-        let features = py.detach(|| read_map(&path, layer, &mut Quarantine::new()))?;
-        Ok(Map { path, index: Arc::new(MapIndex::new(features)) })
+    #[pyo3(signature = (path, layer = None, *, crs = None, columns = None, zoom = None))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        layer: Option<String>,
+        crs: Option<String>,
+        columns: Option<BTreeMap<String, String>>,
+        zoom: Option<u8>,
+    ) -> PyResult<Map> {
+        let options = MapOptions { layer, crs, columns: columns.unwrap_or_default(), zoom, ..MapOptions::default() };
+        let mut refused = Quarantine::new();
+        let index = py.detach(|| read_map(&path, options, &mut refused).map(MapIndex::new))?;
+        Ok(Map { path, index, refused })
+    }
+
+    /// What of the map is left out, a line for each reason.
+    #[getter]
+    fn left_out(&self) -> Vec<String> {
+        let lines = self.refused.lines();
+        lines.iter().map(|line| format!("{}: {} ({}; {})", line.place, line.reason, line.count, line.first)).collect()
     }
 
     fn __len__(&self) -> usize {
@@ -228,12 +263,8 @@ impl Map {
 /// ----------
 /// map
 ///     What to draw.
-/// lon
-///     Degrees.
-/// lat
-///     Degrees.
-/// heading_deg
-///     Where ahead is, degrees clockwise from north.
+/// pose
+///     Longitude and latitude, and where ahead is: degrees clockwise from north.
 /// size_m
 ///     Extent ahead and to the left, metres; 100 by 100 without one.
 /// resolution_m
@@ -250,18 +281,16 @@ impl Map {
 /// ConfigError
 ///     For a layer that there is not, or a raster that is empty or too large.
 #[pyfunction]
-#[allow(clippy::too_many_arguments)] // they are Python's keywords
-#[pyo3(signature = (map, lon, lat, heading_deg = 0.0, *, size_m = [100.0, 100.0], resolution_m = 0.5, layers = None))]
+#[pyo3(signature = (map, pose, *, size_m = [100.0, 100.0], resolution_m = 0.5, layers = None))]
 pub(super) fn bev<'py>(
     py: Python<'py>,
     map: &Map,
-    lon: f64,
-    lat: f64,
-    heading_deg: f64,
+    pose: (f64, f64, f64),
     size_m: [f64; 2],
     resolution_m: f64,
     layers: Option<Vec<String>>,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
+    let (lon, lat, heading_deg) = pose;
     let place = Geodetic::new(lon, lat, 0.0);
     if !(place.is_valid() && heading_deg.is_finite()) {
         return Err(argument(format!("no pose has longitude {lon}, latitude {lat}, heading {heading_deg}")).into());
@@ -308,12 +337,11 @@ impl Splat {
     /// picture
     ///     RGB, shape (h, w, 3), uint8.
     /// depth
-    ///     Of its pixels, metres along z, of panoramas along the ray, shape (h, w), float32; what is not positive is
-    ///     unknown.
+    ///     Of its pixels, metres along z, of panoramas along the ray, shape (h, w); what is not positive is unknown.
     /// target_se3_source
     ///     Where the source stands in the target's axes, as x y z qw qx qy qz or a 4 × 4 matrix.
     /// moving
-    ///     Pixels of the picture to leave out, where not 0, shape (h, w), uint8.
+    ///     Pixels of the picture to leave out, where true or not 0, shape (h, w).
     ///
     /// Returns
     /// -------
@@ -329,13 +357,16 @@ impl Splat {
         &self,
         py: Python<'py>,
         picture: PyReadonlyArray3<'py, u8>,
-        depth: PyReadonlyArray2<'py, f32>,
+        depth: &Bound<'py, PyAny>,
         target_se3_source: &Bound<'py, PyAny>,
-        moving: Option<PyReadonlyArray2<'py, u8>>,
+        moving: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Warped<'py>> {
         let motion = pose(py, target_se3_source, "target_se3_source")?;
+        let depth: PyReadonlyArray2<'py, f32> = plane(py, depth, "float32", "depth")?;
         let (picture, depth) = (picture.as_array(), depth.as_array());
-        let moving = moving.as_ref().map(|m| m.as_array());
+        let moving = moving.map(|m| plane::<bool>(py, &m, "bool", "moving")).transpose()?;
+        let moving = moving.map(|m| m.as_array().mapv(u8::from));
+        let moving = moving.as_ref().map(|m| m.view());
         let warp = py.detach(|| {
             let surface = Surface::new(&self.rays, depth, moving)?;
             self.splat.warp(picture, &surface, &motion)
@@ -359,6 +390,11 @@ impl Splat {
 ///     How far it looks to the left of the source, degrees.
 /// pitch_deg
 ///     How far it looks up, degrees.
+///
+/// Raises
+/// ------
+/// ConfigError
+///     Where an angle is not finite.
 #[pyclass(module = "worldloom.render", frozen)]
 pub(super) struct Crop {
     crop: panowalk::Crop,
@@ -368,13 +404,16 @@ pub(super) struct Crop {
 impl Crop {
     #[new]
     #[pyo3(signature = (source, target, yaw_deg = 0.0, pitch_deg = 0.0))]
-    fn new(py: Python<'_>, source: &Camera, target: &Camera, yaw_deg: f64, pitch_deg: f64) -> Crop {
+    fn new(py: Python<'_>, source: &Camera, target: &Camera, yaw_deg: f64, pitch_deg: f64) -> PyResult<Crop> {
+        if !(yaw_deg.is_finite() && pitch_deg.is_finite()) {
+            return Err(argument(format!("no view is turned by {yaw_deg} and {pitch_deg} degrees")).into());
+        }
         // Both look along x of the same axes, forward, left and up; the view is turned in them.
         let ahead = Pose::flu_se3_rdf().rotation;
         let view = panowalk::level_view(Vector3::zeros(), yaw_deg.to_radians(), pitch_deg.to_radians());
         let source_se3_view = Pose::new(Vector3::zeros(), ahead.inverse() * view.rotation);
         let crop = py.detach(|| panowalk::Crop::new(&source.camera, &target.camera, &source_se3_view, 0.0));
-        Crop { crop }
+        Ok(Crop { crop })
     }
 
     /// Cut the view out of a picture.

@@ -65,3 +65,18 @@ pub(super) fn pose(py: Python<'_>, value: &Bound<'_, PyAny>, what: &str) -> PyRe
     };
     found.ok_or_else(|| wrong().into())
 }
+
+/// An argument as an array of shape (H, W), of a type that numpy can make of it.
+///
+/// # Errors
+///
+/// Where it has another shape; `what` names it.
+pub(super) fn plane<'py, T: Element>(
+    py: Python<'py>,
+    value: &Bound<'py, PyAny>,
+    dtype: &str,
+    what: &str,
+) -> PyResult<PyReadonlyArray2<'py, T>> {
+    let array = py.import("numpy")?.call_method1("asarray", (value, dtype))?;
+    array.extract().map_err(|_| argument(format!("{what} has the shape (H, W)")).into())
+}

@@ -30,6 +30,8 @@ def test_enu_is_pyprojs_topocentric_frame() -> None:
         geo.Enu(127.1, 95.0)
     with pytest.raises(wl.ConfigError, match=r"shape \(N, 3\)"):
         enu.to_enu([[1.0, 2.0]])
+    with pytest.raises(wl.ConfigError, match="place 1: no longitude 37.4, latitude 127.1"):
+        enu.to_enu([[127.1, 37.4, 0.0], [37.4, 127.1, 0.0]])
 
 
 @pytest.mark.parametrize("code", ["EPSG:5186", "EPSG:5179", "EPSG:32652", "EPSG:3857"])
@@ -81,6 +83,10 @@ def test_a_camera_projects_as_opencv_does() -> None:
     assert np.array_equal(plucker, camera.rays((24, 32), [1.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.0]))
     with pytest.raises(wl.ConfigError, match="no camera model"):
         render.Camera("fishy", 640, 480, k)
+    with pytest.raises(wl.ConfigError, match="at most 32768"):
+        render.Camera("equirectangular", 65536, 65536)
+    with pytest.raises(wl.ConfigError, match="cells"):
+        camera.rays((65536, 65536))
     with pytest.raises(wl.ConfigError, match="4 x 4"):
         camera.rays((24, 32), np.zeros((4, 4)))
 
@@ -102,6 +108,8 @@ def test_a_cut_is_opencvs_remap() -> None:
     assert cv2.PSNR(cut, wanted) > 45
     with pytest.raises(wl.FormatError):
         render.Crop(panorama, view).cut(smooth[:100])
+    with pytest.raises(wl.ConfigError, match="NaN"):
+        render.Crop(panorama, view, yaw_deg=float("nan"))
 
 
 def test_a_warp_moves_a_wall_by_its_parallax() -> None:
@@ -115,9 +123,9 @@ def test_a_warp_moves_a_wall_by_its_parallax() -> None:
     moved, seen, _ = splat.warp(picture, depth, [0.2, 0, 0, 1, 0, 0, 0])
     assert (seen[:, :10] == 0).all() and (seen[:, 10:] == 255).all()
     assert np.abs(moved[:, 10:].astype(int) - picture[:, :-10]).max() <= 1
-    moving = np.zeros((240, 320), np.uint8)
-    moving[100:120, 100:120] = 1
-    _, seen, _ = splat.warp(picture, depth, np.eye(4), moving=moving)
+    moving = np.zeros((240, 320), bool)
+    moving[100:120, 100:120] = True
+    _, seen, _ = splat.warp(picture, depth.astype(np.float64), np.eye(4), moving=moving)
     assert (seen[100:120, 100:120] == 0).all() and seen[:90].all()
     with pytest.raises(wl.FormatError):
         splat.warp(picture, depth[:10], np.eye(4))
@@ -132,15 +140,13 @@ def test_a_raster_is_that_of_a_sample(ds: wl.Dataset) -> None:
     extent = (wanted.shape[1] * sample.bev_resolution_m, wanted.shape[2] * sample.bev_resolution_m)
     drawn = render.bev(
         streets,
-        sample.lon,
-        sample.lat,
-        sample.heading_deg,
+        (sample.lon, sample.lat, sample.heading_deg),
         size_m=extent,
         resolution_m=sample.bev_resolution_m,
         layers=layers,
     )
-    assert drawn.shape == wanted.shape and len(streets) > 100
+    assert drawn.shape == wanted.shape and len(streets) > 100 and streets.left_out == []
     # The sample's pose has more digits than its row.
     assert (drawn != wanted).mean() < 2e-3 and wanted.any()
     with pytest.raises(wl.ConfigError, match="no map layer"):
-        render.bev(streets, 127.0, 37.0, layers=["nothing"])
+        render.bev(streets, (127.0, 37.0, 0.0), layers=["nothing"])

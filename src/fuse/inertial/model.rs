@@ -392,17 +392,32 @@ mod tests {
         // A clock moves what is measured along the way.
         let (nav, shared, rate) = nav();
         let r = nav.q.to_rotation_matrix().into_inner();
-        let acceleration = Vector3::zeros();
+        let acceleration = Vector3::new(0.5, -1.5, 0.1);
         let here = Moment { nav: &nav, shared: &shared, r, rate, acceleration, since_middle_s: 20.0 };
         let before = here.earlier(h);
         let r = before.q.to_rotation_matrix().into_inner();
         let then = Moment { nav: &before, r, ..here };
-        for axis in 0..3 {
+        let course = Vector3::new(0.6, 0.8, 0.0);
+        let clocked = |at: &Moment| {
+            let places = (0..3).map(|axis| at.position(axis, 2.0));
+            places.chain([at.velocity_along(course), at.wheel(0.0)]).collect::<Vec<_>>()
+        };
+        let along = |row: &Row, clock: usize, drift: usize| {
             let mut unit = SVector::<f64, N>::zeros();
-            (unit[TI], unit[DI]) = (1.0, 1e6 / 20.0);
-            let (now, was) = (here.position(axis, 2.0), then.position(axis, 2.0));
-            let said = 0.5 * now.row.dot(&unit);
-            assert!(((was.value - now.value) / h - said).abs() < 1e-3, "{axis}");
+            unit[clock] = 1.0;
+            let clock = row.dot(&unit);
+            unit = SVector::zeros();
+            unit[drift] = 1e6 / here.since_middle_s;
+            assert!((row.dot(&unit) - clock).abs() < 1e-9);
+            clock
+        };
+        for (k, (now, was)) in clocked(&here).iter().zip(&clocked(&then)).enumerate() {
+            let seen = (was.value - now.value) / h;
+            // How an antenna's swing turns with the ego is left out: some centimetres a second squared.
+            let tolerance = if k < 3 { 1e-3 } else { 0.25 };
+            assert!((seen - along(&now.row, TI, DI)).abs() < tolerance, "measurement {k}: {seen}");
         }
+        let seen = (here.wheel(h).value - here.wheel(-h).value) / (2.0 * h);
+        assert!((seen - along(&here.wheel(0.0).row, TW, DW)).abs() < 1e-6);
     }
 }

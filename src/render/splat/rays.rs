@@ -106,12 +106,11 @@ impl SourceRays {
 
 /// z of the unit ray of each pixel of a fisheye, NaN where it is too small to tell depth; `None` for other cameras.
 pub(super) fn pixel_z(camera: &Camera) -> Option<Vec<f32>> {
-    let z = |i: u32| {
-        let (row, column) = (i / camera.width(), i % camera.width());
-        let ray = camera.unproject(f64::from(column), f64::from(row)).filter(|ray| ray.z > FLATTEST);
+    let (across, down) = (camera.width() as usize, camera.height() as usize);
+    let z = |i: usize| {
+        let ray = camera.unproject((i % across) as f64, (i / across) as f64).filter(|ray| ray.z > FLATTEST);
         ray.map_or(f32::NAN, |ray| ray.z as f32)
     };
-    let pixels = camera.width() * camera.height();
     let fisheye = !camera.is_panorama() && camera.model() != CameraModelKind::Pinhole;
-    fisheye.then(|| (0..pixels).into_par_iter().map(z).collect())
+    fisheye.then(|| (0..across * down).into_par_iter().map(z).collect())
 }
