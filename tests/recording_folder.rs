@@ -200,6 +200,56 @@ fn a_times_table_that_names_missing_files_is_noticed() {
     );
 }
 
+/// A picture that says which part of a panorama of 64 × 32 pixels it is.
+fn panorama(width: u32, height: u32, xmp: bool) -> Vec<u8> {
+    let mut jpeg = picture(image::ImageFormat::Jpeg, width, height);
+    if xmp {
+        let xmp = format!(
+            "http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF \
+             xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description \
+             xmlns:GPano='http://ns.google.com/photos/1.0/panorama/' GPano:ProjectionType='equirectangular' \
+             GPano:FullPanoWidthPixels='64' GPano:FullPanoHeightPixels='32' GPano:CroppedAreaImageWidthPixels='{width}' \
+             GPano:CroppedAreaImageHeightPixels='{height}' GPano:CroppedAreaLeftPixels='0' \
+             GPano:CroppedAreaTopPixels='0'/></rdf:RDF></x:xmpmeta>"
+        );
+        let mut segment = vec![0xff, 0xe1];
+        segment.extend((xmp.len() as u16 + 2).to_be_bytes());
+        segment.extend(xmp.as_bytes());
+        jpeg.splice(2..2, segment);
+    }
+    jpeg
+}
+
+#[test]
+fn a_picture_that_sees_otherwise_does_not_take_the_geometry_from_its_channel() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("survey");
+    write(
+        &root,
+        "gnss.csv",
+        "t_ns,lon,lat,height_m\n1714521600000000000,127.1,37.4,50\n1714521603000000000,127.1001,37.4,50\n",
+    );
+    for name in ["a", "b", "c"] {
+        write(&root, &format!("images/pano/{name}.jpg"), panorama(64, 32, true));
+    }
+    write(&root, "images/pano/bare.jpg", panorama(64, 32, false));
+    write(&root, "images/pano/part.jpg", panorama(64, 20, true));
+    let (recording, quarantine) = read(&root);
+    let names: Vec<&str> = recording.frames.iter().map(|f| f.stem.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let camera = recording.sensor("pano").and_then(|s| s.camera.as_ref()).expect("a camera");
+    assert_eq!((camera.width, camera.height, camera.intrinsics.len()), (64, 32, 0));
+    let said: Vec<String> = quarantine.iter().map(|(file, reason, _)| format!("{file}: {reason}")).collect();
+    for name in ["bare.jpg", "part.jpg"] {
+        assert!(said.iter().any(|s| s.contains(name) && s.contains("3 other pictures of `pano`")), "{said:?}");
+    }
+    // Without a majority none is right, and that is said.
+    fs::remove_file(root.join("images/pano/a.jpg")).expect("removed");
+    let (recording, quarantine) = read(&root);
+    assert!(recording.frames.len() == 4 && recording.sensor("pano").is_some_and(|s| s.camera.is_none()));
+    assert!(quarantine.iter().any(|(_, reason, _)| reason.contains("not all the same part")));
+}
+
 #[test]
 fn a_channel_can_lie_elsewhere_or_be_left_out() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -274,7 +274,7 @@ fn nonsense_is_refused_at_its_line() {
         ("name = \"out\"", "name = \"o/t\"", "name = \"out\"", "letters, digits"),
         ("name = \"out\"", "name = \"pano\"", "name = \"out\"", "is a channel"),
         ("name = \"out\"", "name = \"there-and-back\"", "name = \"there-and-back\"", "another name"),
-        ("nadir_deg = 70.0", "channel = \"front\"", "nadir_deg", "no recording here has full panoramas called `front`"),
+        ("nadir_deg = 70.0", "channel = \"front\"", "nadir_deg", "no recording here has panoramas called `front`"),
     ] {
         let message = refused((from, to));
         let at = line(at);

@@ -359,7 +359,7 @@ fn check_walks(loaded: &Loaded, sources: &[PlannedSource]) -> Result<()> {
             .collect();
         let there = cameras.into_iter().collect::<Vec<_>>().join(", ");
         let called = walk.channel.as_ref().map_or(String::new(), |channel| format!(" called `{channel}`"));
-        let reason = format!("no recording here has full panoramas{called} to walk along; cameras there are: {there}");
+        let reason = format!("no recording here has panoramas{called} to walk along; cameras there are: {there}");
         return Err(loaded.error("recording.panowalk", entry, "channel", reason));
     }
     Ok(())

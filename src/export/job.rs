@@ -138,8 +138,8 @@ impl<'a> Job<'a> {
         Ok(stills)
     }
 
-    /// A picture as a consumer gets it; `None` where its camera is not calibrated or its pose unknown, and, with a note,
-    /// where no pinhole can be made of it.
+    /// A picture as a consumer gets it; `None` where its camera is not calibrated or its pose unknown, and where no pinhole
+    /// can be made of it, which is told.
     ///
     /// # Errors
     ///
@@ -155,7 +155,8 @@ impl<'a> Job<'a> {
                 let view = match View::new(&posed.camera, wish) {
                     Ok(view) => Arc::new(view),
                     Err(e) if matches!(e.kind(), ErrorKind::Malformed { .. }) => {
-                        self.note(format!("pictures of camera `{}` are left out: {e}", frame.channel));
+                        let (channel, recording) = (&frame.channel, &frame.recording_id);
+                        self.leave_out(format!("pictures of camera `{channel}` of {recording}: {e}"), 1);
                         return Ok(None);
                     }
                     Err(e) => return Err(e),

@@ -45,8 +45,7 @@ pub fn frames(job: &Job<'_>, shot: &Shot<'_>) -> Result<Vec<FrameRow>, Skip> {
 }
 
 /// Gathers the pictures of all shots by recording, each once; panoramas are cut into four pinholes all around, parts of them
-/// into as many as there is room for, and
-/// lenses that `keeps` does not know are undistorted.
+/// into as many as there is room for, and lenses that `keeps` does not know are undistorted.
 ///
 /// # Errors
 ///

@@ -6,9 +6,9 @@ use nalgebra::Vector3;
 
 use super::InvalidCamera;
 
-/// A picture may miss 360° by so much and still have its last column beside its first, and reach so far beyond a pole:
-/// pixels. Numbers in files are rounded.
-const SLACK_PX: f64 = 0.5;
+/// A picture may miss 360° by so much and still have its last column beside its first, and reach so far beyond a pole, as a
+/// share of the whole: numbers in files are rounded. No pixels, so that a picture resized is what it was.
+const SLACK: f64 = 1e-3;
 
 /// Where the stored picture lies in the whole sphere's.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ impl Equirectangular {
             return Ok(Equirectangular { size, full: size, offset: [0.0; 2] });
         };
         let full = [TAU * fx, PI * fy];
-        if size[0] > full[0] + SLACK_PX {
+        if size[0] > full[0] * (1.0 + SLACK) {
             let degrees = size[0] / full[0] * 360.0;
             return Err(InvalidCamera::new(format!(
                 "the panorama is {degrees:.3} degrees wide: its width is at most 2 π fx, {:.1} pixels",
@@ -38,7 +38,7 @@ impl Equirectangular {
             )));
         }
         let top = 0.5 * full[1] - 0.5 - cy;
-        if top < -SLACK_PX || top + size[1] > full[1] + SLACK_PX {
+        if top < -SLACK * full[1] || top + size[1] > full[1] * (1.0 + SLACK) {
             return Err(InvalidCamera::new(format!(
                 "the panorama reaches beyond a pole: of {:.1} rows from zenith to nadir it has {:.1} to {:.1}",
                 full[1],
@@ -55,7 +55,7 @@ impl Equirectangular {
 
     /// Whether the last column is a neighbour of the first.
     pub(super) fn wraps(&self) -> bool {
-        (self.size[0] - self.full[0]).abs() <= SLACK_PX
+        (self.size[0] - self.full[0]).abs() <= SLACK * self.full[0]
     }
 
     /// Longitude of the picture's middle, radians to the right of the z axis.

@@ -385,3 +385,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_panorama_resized_is_what_it_was() {
+    for (width, height, f) in [(1000, 500, 159.1), (628, 314, 100.0), (5756, 2000, 916.7), (5740, 2000, 916.7)] {
+        let intrinsics = vec![f, f, f64::from(width) / 2.0 - 0.5, f64::from(height) / 2.0 - 0.5];
+        let model = CameraModelKind::Equirectangular;
+        let whole = CameraIntrinsics { model, width, height, intrinsics, distortion: vec![] };
+        let wraps = Camera::new(&whole).expect("a panorama").wraps();
+        for (times, by) in [(4, 1), (1, 9), (1, 2)] {
+            let resized = Camera::new(&whole.resized(width * times / by, height * times / by)).expect("the same");
+            assert_eq!(resized.wraps(), wraps, "{width} x {times} / {by}");
+        }
+        assert_eq!(wraps, width != 5740);
+    }
+}

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Location, Quarantine, Result};
-use crate::record::{Clock, FrameRecord, HeightDatum, Modality, Recording, Sensor, SourceFile, SourceRef};
+use crate::record::{
+    CameraIntrinsics, Clock, FrameRecord, HeightDatum, Modality, Recording, Sensor, SourceFile, SourceRef,
+};
 use crate::source::{CsvColumns, Probe, RecordingOptions, RecordingSource};
 use crate::time::ClockScale;
 
@@ -141,12 +143,8 @@ impl Folder {
             recording.height_datum = datum;
         }
         self.positions_or_error(&recording, quarantine)?;
+        of_one_kind(&mut recording, quarantine);
         complete_sensors(&mut recording);
-        for channel in mixed_panoramas(&recording) {
-            let note =
-                format!("{channel}: without calibration, for its pictures are not all the same part of a panorama");
-            remarks.notes.insert(note, 1);
-        }
         Ok(recording)
     }
 
@@ -344,11 +342,47 @@ pub(super) fn complete_sensors(recording: &mut Recording) {
     recording.sensors = sensors;
 }
 
-/// Channels without calibration whose pictures say that they are panoramas, but not all the same one.
-fn mixed_panoramas(recording: &Recording) -> Vec<&str> {
-    let is_panorama = |f: &&FrameRecord| f.intrinsics.as_ref().is_some_and(|i| i.model.is_panorama());
-    let open = recording.sensors.iter().filter(|s| s.camera.is_none()).map(|s| s.channel.as_str());
-    open.filter(|channel| recording.frames.iter().filter(is_panorama).any(|f| f.channel == *channel)).collect()
+/// Leaves out pictures that see otherwise than most of their channel, where these are panoramas and no calibration says how
+/// they see: a sphere and a part of it, or one without its XMP, are not of one camera.
+fn of_one_kind(recording: &mut Recording, quarantine: &mut Quarantine) {
+    let calibrated = |channel: &str| recording.sensor(channel).is_some_and(|s| s.camera.is_some());
+    let mut kinds: BTreeMap<&str, Vec<(&Option<CameraIntrinsics>, usize)>> = BTreeMap::new();
+    for frame in recording.frames.iter().filter(|f| f.modality == Modality::Camera && !calibrated(&f.channel)) {
+        let kinds = kinds.entry(&frame.channel).or_default();
+        match kinds.iter_mut().find(|(kind, _)| **kind == frame.intrinsics) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((&frame.intrinsics, 1)),
+        }
+    }
+    let mut most: BTreeMap<String, (CameraIntrinsics, usize)> = BTreeMap::new();
+    for (channel, kinds) in kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1) {
+        let panoramas = kinds.iter().filter(|(kind, _)| kind.as_ref().is_some_and(|i| i.model.is_panorama()));
+        let all: usize = kinds.iter().map(|(_, count)| count).sum();
+        match panoramas.clone().max_by_key(|(_, count)| *count) {
+            Some((Some(kind), count)) if 2 * count > all => {
+                most.insert(channel.to_string(), (kind.clone(), *count));
+            }
+            Some(_) => {
+                let reason = format!(
+                    "pictures of `{channel}` are not all the same part of a panorama: none has a geometry; give each \
+                     kind a channel of its own"
+                );
+                let panoramas: usize = panoramas.map(|(_, count)| count).sum();
+                quarantine.refuse_many(&Location::file(&recording.name), reason, panoramas as u64);
+            }
+            None => {}
+        }
+    }
+    recording.frames.retain(|frame| {
+        let most = most.get(&frame.channel).filter(|_| frame.modality == Modality::Camera);
+        let Some((_, count)) = most.filter(|(kind, _)| frame.intrinsics.as_ref() != Some(kind)) else { return true };
+        let reason = format!(
+            "sees otherwise than {count} other pictures of `{}`, which are panoramas: give it a channel of its own",
+            frame.channel
+        );
+        quarantine.refuse(&Location::file(frame.media.path()), reason);
+        false
+    });
 }
 
 /// The last part of a path; of `.` and the like, of the folder that it stands for.
