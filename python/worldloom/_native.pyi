@@ -1343,6 +1343,11 @@ class Enu:
         Returns
         -------
         Shape (N, 3), metres.
+
+        Raises
+        ------
+        ConfigError
+            Where a place is not on the globe.
         """
 
     def to_geodetic(self, points: _Rows) -> NDArray[np.float64]:
@@ -1455,9 +1460,9 @@ class Camera:
     model
         One of the names that `calibration.json` takes, e.g. ``"pinhole"`` or ``"equirectangular"``.
     width
-        Of its pictures, pixels.
+        Of its pictures, pixels, at most 32768.
     height
-        Of its pictures, pixels.
+        Of its pictures, pixels, at most 32768.
     intrinsics
         ``[fx, fy, cx, cy]`` in pixels; none for a whole panorama.
     distortion
@@ -1565,6 +1570,12 @@ class Map:
         Anything that a ``[[map]]`` of a build reads as features, e.g. an OSM extract.
     layer
         Of features that do not say theirs, e.g. of plain GeoJSON.
+    crs
+        The system of coordinates where the map does not say it, e.g. ``"EPSG:5186"``.
+    columns
+        Our attribute by the map's own, as in a build's config.
+    zoom
+        Which level of a tile archive.
 
     Raises
     ------
@@ -1582,7 +1593,9 @@ class Map:
         zoom: int | None = None,
     ) -> Map: ...
     @property
-    def left_out(self) -> list[str]: ...
+    def left_out(self) -> list[str]:
+        """What of the map is left out, a line for each reason."""
+
     def __len__(self) -> int: ...
 
 def bev(
@@ -1602,12 +1615,8 @@ def bev(
     ----------
     map
         What to draw.
-    lon
-        Degrees.
-    lat
-        Degrees.
-    heading_deg
-        Where ahead is, degrees clockwise from north.
+    pose
+        Longitude and latitude, and where ahead is: degrees clockwise from north.
     size_m
         Extent ahead and to the left, metres; 100 by 100 without one.
     resolution_m
@@ -1653,12 +1662,11 @@ class Splat:
         picture
             RGB, shape (h, w, 3), uint8.
         depth
-            Of its pixels, metres along z, of panoramas along the ray, shape (h, w), float32; what is not positive is
-            unknown.
+            Of its pixels, metres along z, of panoramas along the ray, shape (h, w); what is not positive is unknown.
         target_se3_source
             Where the source stands in the target's axes, as x y z qw qx qy qz or a 4 × 4 matrix.
         moving
-            Pixels of the picture to leave out, where not 0, shape (h, w), uint8.
+            Pixels of the picture to leave out, where true or not 0, shape (h, w).
 
         Returns
         -------
@@ -1687,6 +1695,11 @@ class Crop:
         How far it looks to the left of the source, degrees.
     pitch_deg
         How far it looks up, degrees.
+
+    Raises
+    ------
+    ConfigError
+        Where an angle is not finite.
     """
 
     def __new__(cls, source: Camera, target: Camera, yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> Crop: ...
