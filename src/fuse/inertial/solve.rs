@@ -54,6 +54,13 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
     let mut filter = Filter::new(navs.len());
     for round in 1..=ROUNDS {
         let sensed = problem.nodes.sense(drive, &navs, &shared, gap_s);
+        if (2..=LEARNING + 1).contains(&round) {
+            // What the rounds so far leave over, the sensors on the clocks that these found.
+            if round == LEARNING && !drive.sigmas_said {
+                noises.weigh_slow(&problem, &navs, &shared, &sensed);
+            }
+            noises.learn(&problem, &navs, &shared, &sensed);
+        }
         problem.run(&mut filter, &navs, &shared, &sensed, &noises);
         if round == LEARNING && is_on_time(&filter, &shared) {
             filter.revise(|f| f.update(&Row::new().with(LATE, 1.0), -shared.late_s, ON_TIME_S * ON_TIME_S));
@@ -101,12 +108,6 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
                 imu_clock: clock(shared.imu_s, shared.imu_ppm, TI, DI),
                 wheel_clock: clock(shared.wheel_s, shared.wheel_ppm, TW, DW),
             });
-        }
-        if round <= LEARNING {
-            if round == 2 && !drive.sigmas_said {
-                noises.weigh_slow(&problem, &navs, &shared, &sensed);
-            }
-            noises.learn(&problem, &navs, &shared, &sensed);
         }
         // What was felt lies elsewhere in the next round, and so does the trajectory that follows it.
         let later = |k: usize, here: &Moment| step * (errors[k][TI] + errors[k][DI] * 1e-6 * here.since_middle_s);
