@@ -90,7 +90,7 @@ def test_a_warp_shows_what_the_reference_saw(refset: Any) -> None:
         if reference["overlap_source"] == "depth":
             overlap = np.array(reference["overlap"], float)
             off = np.sort(np.abs(seen.mean((1, 2)) - overlap))
-            # At an eighth of the size what stands right before the camera can fill a tick that the whole picture does not.
+            # At an eighth of the size a tick was full (1.0) that the whole picture sees to 0.88; why is not found yet.
             assert off[-2] < 0.08 and off[-1] < 0.2
         # Points of the reference's depth fall on pixels that the warp has.
         depth = np.load(folder / f"refs/{reference['file']}.depth.npy").astype(float)
