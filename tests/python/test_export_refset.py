@@ -89,9 +89,7 @@ def test_a_warp_shows_what_the_reference_saw(refset: Any) -> None:
         assert seen.shape == video(folder / "target.mp4").shape[:3] == video(folder / "warp.mp4").shape[:3]
         if reference["overlap_source"] == "depth":
             overlap = np.array(reference["overlap"], float)
-            off = np.sort(np.abs(seen.mean((1, 2)) - overlap))
-            # At an eighth of the size a tick was full (1.0) that the whole picture sees to 0.88; why is not found yet.
-            assert off[-2] < 0.08 and off[-1] < 0.2
+            assert np.abs(seen.mean((1, 2)) - overlap).max() < 0.08
         # Points of the reference's depth fall on pixels that the warp has.
         depth = np.load(folder / f"refs/{reference['file']}.depth.npy").astype(float)
         k = np.array(reference["K"]).reshape(3, 3)

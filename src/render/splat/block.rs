@@ -11,6 +11,9 @@ pub(super) const LANES: usize = 8;
 const SKEW2: f32 = 2e-4;
 /// How far such a one reaches beyond its sides, of itself, so that its skew opens no crack.
 pub(super) const MARGIN: f32 = 0.02;
+/// None that is larger is painted as one, pixels: its margin would be seen, and of one that ends just before the camera, which
+/// is thousands of pixels wide beside the picture, it would cover all of it.
+const LARGEST: f32 = 32.0;
 /// How far around the corners of such a one its pixels are looked for, of its extent.
 const REACH: f32 = 0.04;
 
@@ -110,7 +113,8 @@ impl Block {
         let whole = na.simd_gt(zero) & nb.simd_gt(zero) & nc.simd_gt(zero) & nd.simd_gt(zero);
         let unseen = na.is_nan() & nb.is_nan() & nc.is_nan() & nd.is_nan();
         let stray2 = skew[0] * skew[0] + skew[1] * skew[1] + bend2;
-        let plain = whole & stray2.simd_le(area * SKEW2) & area.simd_gt(zero);
+        let small = |axis: usize| (high[axis] - low[axis]).simd_le(f32x8::splat(LARGEST));
+        let plain = whole & stray2.simd_le(area * SKEW2) & area.simd_gt(zero) & small(0) & small(1);
         Block {
             middle: middle.map(f32x8::to_array),
             right: right.map(f32x8::to_array),
@@ -143,5 +147,22 @@ impl Block {
             columns: self.ranges[0].map(|lanes| lanes[k]),
             rows: self.ranges[1].map(|lanes| lanes[k]),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_enormous_beside_the_picture_is_not_painted_as_one() {
+        let size = [160, 90];
+        let corners = |[x, y]: [f32; 2], side: f32| {
+            [[x, y], [x + side, y], [x + side, y + side], [x, y + side]].map(|[x, y]| [x, y, 5.0].map(f32x8::splat))
+        };
+        let plain = |at, side| Block::new(corners(at, side), f32x8::ZERO, size).plain(0).is_some();
+        assert!(plain([20.0, 30.0], 5.0) && plain([20.0, 30.0], 31.0));
+        // Below the picture; two hundredths of itself reach over all of it.
+        assert!(!plain([-5000.0, 95.0], 1e4));
     }
 }
