@@ -255,6 +255,18 @@ pub struct RefusedLine<'a> {
     pub first: String,
 }
 
+impl fmt::Display for RefusedLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RefusedLine { place, reason, count, first } = self;
+        match count {
+            1 => write!(f, "{first}: {reason}"),
+            // The first place begins with the file; of files in a folder it is their names.
+            times if first.starts_with(place) => write!(f, "{first}: {reason} ({times} times)"),
+            files => write!(f, "{place}: {reason} ({files} files: {first})"),
+        }
+    }
+}
+
 impl Quarantine {
     /// An empty quarantine.
     pub fn new() -> Quarantine {

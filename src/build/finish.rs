@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::dataset::manifest::{FORMAT_VERSION, Manifest};
 use crate::dataset::unit::{Receipt, StagedFile, Staging, stage_file};
-use crate::error::{ErrorKind, Quarantine, RefusedLine, Result};
+use crate::error::{ErrorKind, Quarantine, Result};
 use crate::show::{BuildFacts, report};
 
 use super::card::card;
@@ -109,19 +109,13 @@ pub fn finish(
     manifest.files = files.into_values().collect();
     manifest.write(&data)?;
 
-    let line = |line: RefusedLine<'_>| match line.count {
-        1 => format!("{}: {}", line.first, line.reason),
-        // The first place begins with the file; of files in a folder it is their names.
-        times if line.first.starts_with(line.place) => format!("{}: {} ({times} times)", line.first, line.reason),
-        files => format!("{}: {} ({files} files: {})", line.place, line.reason, line.first),
-    };
     Ok(Built {
         committed: true,
         units_done: units.len() + references.len() + 1,
         units_waiting: 0,
         counts: told(manifest.counts),
         left_out: whole.quarantine.total(),
-        quarantine: whole.quarantine.lines().into_iter().map(line).collect(),
+        quarantine: whole.quarantine.lines().iter().map(ToString::to_string).collect(),
         dropped_windows: whole.segments.dropped_windows.clone(),
     })
 }

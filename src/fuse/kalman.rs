@@ -135,6 +135,16 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
         out
     }
 
+    /// What states from `first` on keep of a symmetric matrix: rows and columns, both ways the same.
+    fn keep_both(&self, first: usize, m: &mut SMatrix<f64, N, N>) {
+        for i in (first..N).filter(|i| self.keep[*i] != 1.0) {
+            m.column_mut(i).as_mut_slice()[first..].iter_mut().for_each(|v| *v *= self.keep[i]);
+            for c in first..N {
+                m[(i, c)] *= self.keep[i];
+            }
+        }
+    }
+
     /// Makes `F m Fᵀ` of a symmetric matrix.
     fn forward_both(&self, m: &mut SMatrix<f64, N, N>) {
         // The first rows of `F m`; columns of the symmetric `m` are its rows.
@@ -147,12 +157,7 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
                 }
             }
         }
-        for i in (M..N).filter(|i| self.keep[*i] != 1.0) {
-            m.column_mut(i).as_mut_slice()[M..].iter_mut().for_each(|v| *v *= self.keep[i]);
-            for c in M..N {
-                m[(i, c)] *= self.keep[i];
-            }
-        }
+        self.keep_both(M, m);
         for (i, row) in first.iter().enumerate() {
             for c in M..N {
                 let v = row[c] * self.keep[c];
@@ -185,12 +190,7 @@ impl<const N: usize, const M: usize, const C: usize> Transition<N, M, C> {
                 }
             }
         }
-        for i in (C..N).filter(|i| self.keep[*i] != 1.0) {
-            m.column_mut(i).as_mut_slice()[C..].iter_mut().for_each(|v| *v *= self.keep[i]);
-            for c in C..N {
-                m[(i, c)] *= self.keep[i];
-            }
-        }
+        self.keep_both(C, m);
         for (j, row) in first.iter().enumerate() {
             for c in j..N {
                 let kept = if c >= M { row[c] * self.keep[c] } else { 0.0 };

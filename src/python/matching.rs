@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use super::error::argument;
-use super::values::json_to_python;
+use super::values::{json_to_python, rows};
 use crate::build::{match_fixes, read_roads, read_tracks};
 use crate::coord::Geodetic;
 use crate::error::Quarantine;
@@ -109,19 +109,14 @@ pub(super) fn match_trace<'py>(
 
 /// Rows of longitude and latitude, with times where there are any.
 fn fixes(py: Python<'_>, trace: &Bound<'_, PyAny>, t_ns: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<GnssFix>> {
-    let numpy = py.import("numpy")?;
-    let rows = numpy.call_method1("asarray", (trace, "float64"))?;
-    let shape = || argument("a trace is an array of longitude and latitude, shape (N, 2)".to_string());
-    let rows: PyReadonlyArray2<'_, f64> = rows.extract().map_err(|_| shape())?;
+    let rows = rows::<2>(py, trace, "longitudes and latitudes of a trace")?;
     let rows = rows.as_array();
-    if rows.ncols() != 2 {
-        return Err(shape().into());
-    }
     let times: Option<Vec<i64>> = match t_ns {
         None => None,
         Some(times) => {
-            let times = numpy.call_method1("asarray", (times, "int64"))?;
-            let times: PyReadonlyArray1<'_, i64> = times.extract().map_err(|_| shape())?;
+            let times = py.import("numpy")?.call_method1("asarray", (times, "int64"))?;
+            let wrong = |_| argument("t_ns is an array of whole numbers, shape (N,)".to_string());
+            let times: PyReadonlyArray1<'_, i64> = times.extract().map_err(wrong)?;
             Some(times.as_array().to_vec())
         }
     };

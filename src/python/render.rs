@@ -241,8 +241,7 @@ impl Map {
     /// What of the map is left out, a line for each reason.
     #[getter]
     fn left_out(&self) -> Vec<String> {
-        let lines = self.refused.lines();
-        lines.iter().map(|line| format!("{}: {} ({}; {})", line.place, line.reason, line.count, line.first)).collect()
+        self.refused.lines().iter().map(ToString::to_string).collect()
     }
 
     fn __len__(&self) -> usize {

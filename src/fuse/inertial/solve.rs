@@ -68,8 +68,8 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         }
         let errors = filter.smooth(None);
         let most = |at: usize| errors.iter().map(|e| e.fixed_rows::<3>(at).norm()).fold(0.0, f64::max);
-        let known = |i: usize| filter.known().1[(i, i)].max(0.0).sqrt();
-        let clocks_settled = [TI, TW].iter().all(|i| errors[0][*i].abs() < SETTLED.2.max(SETTLED_SIGMAS * known(*i)));
+        let sigma = |i: usize| filter.known().1[(i, i)].max(0.0).sqrt();
+        let clocks_settled = [TI, TW].iter().all(|i| errors[0][*i].abs() < SETTLED.2.max(SETTLED_SIGMAS * sigma(*i)));
         let settled = round > LEARNING && most(P) < SETTLED.0 && most(T) < turned && clocks_settled;
         // What is linear about a heading holds for a part of a radian: a farther step is cut, and taken again.
         let step = (FARTHEST_TURN / most(T).max(1e-9)).min(1.0);
@@ -92,8 +92,6 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
                 sigmas[k][0] = libm::hypot(sigmas[k][0], stays);
                 sigmas[k][1] = libm::hypot(sigmas[k][1], stays);
             }));
-            let known = filter.known().1;
-            let sigma = |i: usize| known[(i, i)].max(0.0).sqrt();
             // An antenna that sits ahead of where it is thought to looks like a clock that is late by as much way.
             let usual_mps = median(navs.iter().map(|n| n.v.norm()).filter(|v| *v > 1.0).collect()).unwrap_or(1.0);
             let aside = if drive.antenna.is_some() && calibrated { 0.0 } else { UNMEASURED_M / usual_mps };

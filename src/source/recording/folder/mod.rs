@@ -346,9 +346,12 @@ pub(super) fn complete_sensors(recording: &mut Recording) {
 /// they see: a sphere and a part of it, or one without its XMP, are not of one camera.
 fn of_one_kind(recording: &mut Recording, quarantine: &mut Quarantine) {
     let calibrated = |channel: &str| recording.sensor(channel).is_some_and(|s| s.camera.is_some());
-    let mut kinds: BTreeMap<&str, Vec<(&Option<CameraIntrinsics>, usize)>> = BTreeMap::new();
-    for frame in recording.frames.iter().filter(|f| f.modality == Modality::Camera && !calibrated(&f.channel)) {
-        let kinds = kinds.entry(&frame.channel).or_default();
+    let pictures = || recording.frames.iter().filter(|f| f.modality == Modality::Camera);
+    let panoramas = pictures().filter(|f| f.intrinsics.as_ref().is_some_and(|i| i.model.is_panorama()));
+    let mut kinds: BTreeMap<&str, Vec<(&Option<CameraIntrinsics>, usize)>> =
+        panoramas.map(|f| (f.channel.as_str(), Vec::new())).filter(|(channel, _)| !calibrated(channel)).collect();
+    for frame in pictures() {
+        let Some(kinds) = kinds.get_mut(frame.channel.as_str()) else { continue };
         match kinds.iter_mut().find(|(kind, _)| **kind == frame.intrinsics) {
             Some((_, count)) => *count += 1,
             None => kinds.push((&frame.intrinsics, 1)),
