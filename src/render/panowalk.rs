@@ -2,12 +2,13 @@
 
 use nalgebra::Vector3;
 use ndarray::{Array2, Array3, ArrayView3};
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use crate::coord::{Camera, CameraIntrinsics, CameraModelKind, InvalidCamera, Pose};
 use crate::error::ErrorKind;
 
-use super::lanes::{self, BLOCK, STEP_BITS, STEPS};
+use super::lanes::{self, BLOCK, STEP_BITS, STEPS, Squares};
 
 /// Where a view along a route looks; headings in the world's axes, counter-clockwise from x (east).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -171,40 +172,30 @@ impl Crop {
         let mut out = vec![0; 3 * across * down];
         let rows = out.par_chunks_mut(3 * across).zip(self.first.par_chunks(across)).zip(self.steps.par_chunks(across));
         rows.with_min_len(64).for_each(|((out, first), steps)| {
-            let (out, out_rest) = out.as_chunks_mut::<{ 3 * BLOCK }>();
-            let (first, first_rest) = first.as_chunks::<BLOCK>();
-            let (steps, steps_rest) = steps.as_chunks::<BLOCK>();
-            for ((out, first), steps) in out.iter_mut().zip(first).zip(steps) {
-                *out = self.block(pixels, first, steps);
-            }
-            let (mut first, mut steps) = ([NOWHERE; BLOCK], [0; BLOCK]);
-            first[..first_rest.len()].copy_from_slice(first_rest);
-            steps[..steps_rest.len()].copy_from_slice(steps_rest);
-            out_rest.copy_from_slice(&self.block(pixels, &first, &steps)[..out_rest.len()]);
+            Arch::new().dispatch(Row { crop: self, pixels, out, first, steps });
         });
         Array3::from_shape_vec((down, across, 3), out).map_err(|e| ErrorKind::malformed("crop", e.to_string()))
     }
 
     /// The colours at neighbouring places.
+    #[inline(always)]
     fn block(&self, pixels: &[u8], first: &[u32; BLOCK], steps: &[u16; BLOCK]) -> [u8; 3 * BLOCK] {
-        let (mut tops, mut bottoms) = ([0; BLOCK], [0; BLOCK]);
+        let mut squares = Squares::new();
         for i in 0..BLOCK {
             let at = first[i] as usize;
-            let square = (lanes::pair(pixels, at), lanes::pair(pixels, at + self.source[0]));
-            if let ((Some(top), Some(bottom)), true) = (square, steps[i] < BORDER) {
-                (tops[i], bottoms[i]) = (top, bottom);
-            } else {
-                [tops[i], bottoms[i]] = self.at_border(pixels, first[i]);
+            match (lanes::pair(pixels, 3 * at), lanes::pair(pixels, 3 * (at + self.source[0]))) {
+                (Some(above), Some(below)) if steps[i] < BORDER => squares.set(i, [above, below]),
+                _ => squares.set(i, self.at_border(pixels, first[i])),
             }
         }
-        lanes::mix_block(&tops, &bottoms, steps)
+        squares.mix(steps)
     }
 
     /// The four pixels around a place right of the last column, below the last row, at the very end, or nowhere (black).
     #[cold]
-    fn at_border(&self, pixels: &[u8], first: u32) -> [u64; 2] {
+    fn at_border(&self, pixels: &[u8], first: u32) -> [[u32; 2]; 2] {
         if first == NOWHERE {
-            return [0; 2];
+            return [[0; 2]; 2];
         }
         let [width, height] = self.source;
         let at = first as usize;
@@ -216,6 +207,34 @@ impl Crop {
         };
         let below = if row + 1 < height { at + width } else { at };
         [at, below].map(|left| lanes::two(pixels, left, left.wrapping_add_signed(right)))
+    }
+}
+
+/// A row of a crop to be filled, in vectors as wide as the machine's.
+struct Row<'a> {
+    crop: &'a Crop,
+    pixels: &'a [u8],
+    out: &'a mut [u8],
+    first: &'a [u32],
+    steps: &'a [u16],
+}
+
+impl NullaryFnOnce for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Row { crop, pixels, .. } = self;
+        let (out, out_rest) = self.out.as_chunks_mut::<{ 3 * BLOCK }>();
+        let (first, first_rest) = self.first.as_chunks::<BLOCK>();
+        let (steps, steps_rest) = self.steps.as_chunks::<BLOCK>();
+        for ((out, first), steps) in out.iter_mut().zip(first).zip(steps) {
+            *out = crop.block(pixels, first, steps);
+        }
+        let (mut first, mut steps) = ([NOWHERE; BLOCK], [0; BLOCK]);
+        first[..first_rest.len()].copy_from_slice(first_rest);
+        steps[..steps_rest.len()].copy_from_slice(steps_rest);
+        out_rest.copy_from_slice(&crop.block(pixels, &first, &steps)[..out_rest.len()]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use wide::{f32x8, i32x8};
+use super::zbuffer::{least, most};
 
 /// How many are looked at together.
 pub(super) const LANES: usize = 8;
@@ -42,26 +42,28 @@ impl Row {
     }
 
     /// The points from one on.
-    pub(super) fn lanes(&self, from: usize) -> [f32x8; 3] {
-        [&self.x, &self.y, &self.nearness].map(|axis| lanes(axis, from))
+    #[inline(always)]
+    pub(super) fn lanes(&self, from: usize) -> [[f32; LANES]; 3] {
+        [lanes(&self.x, from), lanes(&self.y, from), lanes(&self.nearness, from)]
     }
 }
 
 /// Eight numbers from one on; NaN where there are not so many.
-fn lanes(all: &[f32], from: usize) -> f32x8 {
+#[inline(always)]
+fn lanes(all: &[f32], from: usize) -> [f32; LANES] {
     let part = all.get(from..).and_then(|rest| rest.first_chunk::<LANES>());
-    f32x8::new(part.copied().unwrap_or([f32::NAN; LANES]))
+    part.copied().unwrap_or([f32::NAN; LANES])
 }
 
-/// A parallelogram in the target: its middle, and what its sides add from left to right and from top to bottom; each x, y
-/// and nearness.
+/// A parallelogram in the target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parallelogram {
+    /// Column, row and nearness.
     pub(super) middle: [f32; 3],
-    pub(super) right: [f32; 3],
-    pub(super) down: [f32; 3],
-    /// One over its area.
-    pub(super) inverse: f32,
+    /// What a pixel right and a pixel down add to the share of it from left to right, and to that from top to bottom.
+    pub(super) shares: [[f32; 2]; 2],
+    /// What its nearness rises by from left to right and from top to bottom.
+    pub(super) slope: [f32; 2],
     /// The nearness of its corners lies between these.
     pub(super) farthest: f32,
     pub(super) nearest: f32,
@@ -70,82 +72,110 @@ pub(super) struct Parallelogram {
     pub(super) rows: [i32; 2],
 }
 
-/// Eight quadrilaterals.
+/// Eight quadrilaterals, as [`Parallelogram`] has them.
+#[derive(Default)]
 pub(super) struct Block {
     middle: [[f32; LANES]; 3],
-    right: [[f32; LANES]; 3],
-    down: [[f32; LANES]; 3],
-    inverse: [f32; LANES],
+    shares: [[[f32; LANES]; 2]; 2],
+    slope: [[f32; LANES]; 2],
     farthest: [f32; LANES],
     nearest: [f32; LANES],
-    ranges: [[[i32; LANES]; 2]; 2],
-    /// A bit for each.
-    whole: u32,
-    plain: u32,
-    unseen: u32,
+    columns: [[i32; LANES]; 2],
+    rows: [[i32; LANES]; 2],
+    /// Not 0 where nothing of the target is covered for sure.
+    empty: [u32; LANES],
+    /// Not 0 where it is a parallelogram.
+    plain: [u32; LANES],
+}
+
+/// One coordinate of the corners of a quadrilateral.
+struct Along {
+    middle: f32,
+    /// What its sides add from left to right and from top to bottom.
+    right: f32,
+    down: f32,
+    /// How far its corners lie from those of a parallelogram.
+    skew: f32,
+    low: f32,
+    high: f32,
+}
+
+impl Along {
+    /// Of corners clockwise from the top left.
+    #[inline(always)]
+    fn new([a, b, c, d]: [f32; 4]) -> Along {
+        Along {
+            middle: ((a + b) + (c + d)) * 0.25,
+            right: ((b - a) + (c - d)) * 0.5,
+            down: ((d - a) + (c - b)) * 0.5,
+            skew: ((a - b) + (c - d)) * 0.25,
+            low: least(least(a, b), least(c, d)),
+            high: most(most(a, b), most(c, d)),
+        }
+    }
+
+    /// The pixels, of so many, that it may cover, the last excluded.
+    #[inline(always)]
+    fn range(&self, end: usize) -> [i32; 2] {
+        let (end, reach) = (end as f32, (self.high - self.low) * REACH);
+        // A cast rounds towards zero: the first is rounded up from there; the last is counted from -1 on.
+        let first = least(most(self.low - reach, 0.0), end);
+        let last = least(most(self.high + reach + 1.0, 0.0), end);
+        [first as i32 + i32::from((first as i32 as f32) < first), last as i32]
+    }
 }
 
 impl Block {
     /// The quadrilaterals of which the corners are given, clockwise from the top left, in a target of a size.
     ///
     /// `bend2` is how far what lies between the corners strays from its place in a parallelogram, pixels, squared.
-    pub(super) fn new([a, b, c, d]: [[f32x8; 3]; 4], bend2: f32x8, size: [usize; 2]) -> Block {
-        let each = |f: &dyn Fn(usize) -> f32x8| [f(0), f(1), f(2)];
-        let middle = each(&|i| ((a[i] + b[i]) + (c[i] + d[i])) * 0.25);
-        let right = each(&|i| ((b[i] - a[i]) + (c[i] - d[i])) * 0.5);
-        let down = each(&|i| ((d[i] - a[i]) + (c[i] - b[i])) * 0.5);
-        let skew = each(&|i| ((a[i] - b[i]) + (c[i] - d[i])) * 0.25);
-        let area = right[0] * down[1] - right[1] * down[0];
-        let low = each(&|i| a[i].fast_min(b[i]).fast_min(c[i].fast_min(d[i])));
-        let high = each(&|i| a[i].fast_max(b[i]).fast_max(c[i].fast_max(d[i])));
-        let range = |axis: usize| {
-            let end = f32x8::splat(size[axis] as f32);
-            let reach = (high[axis] - low[axis]) * REACH;
-            // A cast rounds towards zero: the first is rounded up from there; the last is counted from -1 on.
-            let first = (low[axis] - reach).fast_max(f32x8::ZERO).fast_min(end);
-            let cast = first.fast_trunc_int();
-            let up: i32x8 = bytemuck::cast(f32x8::from_i32x8(cast).simd_lt(first));
-            let last = (high[axis] + reach + 1.0).fast_max(f32x8::ZERO).fast_min(end);
-            [(cast - up).to_array(), last.fast_trunc_int().to_array()]
-        };
-        let zero = f32x8::ZERO;
-        let [na, nb, nc, nd] = [a[2], b[2], c[2], d[2]];
-        let whole = na.simd_gt(zero) & nb.simd_gt(zero) & nc.simd_gt(zero) & nd.simd_gt(zero);
-        let unseen = na.is_nan() & nb.is_nan() & nc.is_nan() & nd.is_nan();
-        let stray2 = skew[0] * skew[0] + skew[1] * skew[1] + bend2;
-        let small = |axis: usize| (high[axis] - low[axis]).simd_le(f32x8::splat(LARGEST));
-        let plain = whole & stray2.simd_le(area * SKEW2) & area.simd_gt(zero) & small(0) & small(1);
-        Block {
-            middle: middle.map(f32x8::to_array),
-            right: right.map(f32x8::to_array),
-            down: down.map(f32x8::to_array),
-            inverse: (f32x8::ONE / area).to_array(),
-            farthest: low[2].to_array(),
-            nearest: high[2].to_array(),
-            ranges: [range(0), range(1)],
-            whole: whole.to_bitmask(),
-            plain: plain.to_bitmask(),
-            unseen: unseen.to_bitmask(),
+    #[inline(always)]
+    pub(super) fn new(corners: &[[[f32; LANES]; 3]; 4], bend2: &[f32; LANES], size: [usize; 2]) -> Block {
+        let mut block = Block::default();
+        let [a, b, c, d] = corners;
+        for k in 0..LANES {
+            let corners = |axis: usize| [a[axis][k], b[axis][k], c[axis][k], d[axis][k]];
+            let (x, y, near) = (Along::new(corners(0)), Along::new(corners(1)), Along::new(corners(2)));
+            let (columns, rows) = (x.range(size[0]), y.range(size[1]));
+            let area = x.right * y.down - y.right * x.down;
+            let inverse = 1.0 / area;
+            let [na, nb, nc, nd] = corners(2);
+            let whole = (na > 0.0) & (nb > 0.0) & (nc > 0.0) & (nd > 0.0);
+            let unseen = na.is_nan() & nb.is_nan() & nc.is_nan() & nd.is_nan();
+            let beside = (columns[0] >= columns[1]) | (rows[0] >= rows[1]);
+            let stray2 = x.skew * x.skew + y.skew * y.skew + bend2[k];
+            let small = (x.high - x.low <= LARGEST) & (y.high - y.low <= LARGEST);
+            let plain = whole & (stray2 <= area * SKEW2) & (area > 0.0) & small;
+            (block.middle[0][k], block.middle[1][k], block.middle[2][k]) = (x.middle, y.middle, near.middle);
+            (block.shares[0][0][k], block.shares[0][1][k]) = (y.down * inverse, -x.down * inverse);
+            (block.shares[1][0][k], block.shares[1][1][k]) = (-y.right * inverse, x.right * inverse);
+            (block.slope[0][k], block.slope[1][k]) = (near.right, near.down);
+            (block.farthest[k], block.nearest[k]) = (near.low, near.high);
+            (block.columns[0][k], block.columns[1][k]) = (columns[0], columns[1]);
+            (block.rows[0][k], block.rows[1][k]) = (rows[0], rows[1]);
+            (block.empty[k], block.plain[k]) = (u32::from(unseen | whole & beside), u32::from(plain));
         }
+        block
     }
 
     /// Whether a quadrilateral surely covers nothing of the target.
+    #[inline(always)]
     pub(super) fn is_empty(&self, k: usize) -> bool {
-        let none = |[first, last]: &[[i32; LANES]; 2]| first[k] >= last[k];
-        self.unseen >> k & 1 == 1 || self.whole >> k & 1 == 1 && self.ranges.iter().any(none)
+        self.empty[k] != 0
     }
 
     /// One that is whole, seen from the side that the source saw, and a parallelogram; others are painted one by one.
+    #[inline(always)]
     pub(super) fn plain(&self, k: usize) -> Option<Parallelogram> {
-        (self.plain >> k & 1 == 1).then(|| Parallelogram {
-            middle: [0, 1, 2].map(|i: usize| self.middle[i][k]),
-            right: [0, 1, 2].map(|i: usize| self.right[i][k]),
-            down: [0, 1, 2].map(|i: usize| self.down[i][k]),
-            inverse: self.inverse[k],
+        let Block { middle, shares: [[sx, sy], [tx, ty]], slope, columns, rows, .. } = self;
+        (self.plain[k] != 0).then(|| Parallelogram {
+            middle: [middle[0][k], middle[1][k], middle[2][k]],
+            shares: [[sx[k], sy[k]], [tx[k], ty[k]]],
+            slope: [slope[0][k], slope[1][k]],
             farthest: self.farthest[k],
             nearest: self.nearest[k],
-            columns: self.ranges[0].map(|lanes| lanes[k]),
-            rows: self.ranges[1].map(|lanes| lanes[k]),
+            columns: [columns[0][k], columns[1][k]],
+            rows: [rows[0][k], rows[1][k]],
         })
     }
 }
@@ -158,9 +188,9 @@ mod tests {
     fn what_is_enormous_beside_the_picture_is_not_painted_as_one() {
         let size = [160, 90];
         let corners = |[x, y]: [f32; 2], side: f32| {
-            [[x, y], [x + side, y], [x + side, y + side], [x, y + side]].map(|[x, y]| [x, y, 5.0].map(f32x8::splat))
+            [[x, y], [x + side, y], [x + side, y + side], [x, y + side]].map(|[x, y]| [x, y, 5.0].map(|v| [v; LANES]))
         };
-        let plain = |at, side| Block::new(corners(at, side), f32x8::ZERO, size).plain(0).is_some();
+        let plain = |at, side| Block::new(&corners(at, side), &[0.0; LANES], size).plain(0).is_some();
         assert!(plain([20.0, 30.0], 5.0) && plain([20.0, 30.0], 31.0));
         // Below the picture; two hundredths of itself reach over all of it.
         assert!(!plain([-5000.0, 95.0], 1e4));

@@ -4,31 +4,32 @@
 
 use std::ops::Range;
 
-use nalgebra::Matrix3;
-use wide::f32x8;
+use pulp::NullaryFnOnce;
 
 use super::block::{Block, LANES, Row};
+use super::place::INNER;
+use super::points::{Motion, project};
+use super::quad::Quad;
 use super::rays::{SourceRays, TILE};
 use super::surface::{Surface, Tile};
 use super::zbuffer::{Square, ZBuffer};
-use crate::coord::{Pose, RowProjector};
+use crate::coord::RowProjector;
 
-/// `target_se3_source` in single precision, the rotation row by row.
-pub(super) struct Motion {
-    rotation: [f32; 9],
-    translation: [f32; 3],
+/// Strips to be painted, in vectors as wide as the machine's.
+pub(super) struct Band<'a, 'b> {
+    pub(super) strip: Strip<'b>,
+    pub(super) strips: Range<usize>,
+    pub(super) buffer: &'a mut ZBuffer,
 }
 
-impl Motion {
-    pub(super) fn new(pose: &Pose) -> Motion {
-        let r: Matrix3<f64> = pose.rotation.to_rotation_matrix().into_inner();
-        let rotation = std::array::from_fn(|i| r[(i / 3, i % 3)] as f32);
-        Motion { rotation, translation: std::array::from_fn(|i| pose.translation[i] as f32) }
-    }
+impl NullaryFnOnce for Band<'_, '_> {
+    type Output = ();
 
-    /// Metres that the target is away.
-    fn length(&self) -> f32 {
-        self.translation.iter().map(|t| t * t).sum::<f32>().sqrt()
+    #[inline(always)]
+    fn call(mut self) {
+        for strip in self.strips {
+            self.strip.paint(strip, self.buffer);
+        }
     }
 }
 
@@ -40,6 +41,8 @@ pub(super) struct Strip<'a> {
     motion: &'a Motion,
     /// Corners of tiles above and below, the middles of their upper and of their left sides.
     tile_rows: [Row; 4],
+    /// The strip whose corners above are those that were below the last one.
+    next: Option<usize>,
     /// Corners of a row of pixels, above and below.
     above: Row,
     below: Row,
@@ -57,14 +60,17 @@ impl<'a> Strip<'a> {
         let row = || Row::new(source.width + 1);
         let tiles = || Row::new(source.width / TILE + 1);
         let tile_rows = [tiles(), tiles(), tiles(), tiles()];
-        Strip { source, projector, surface, motion, tile_rows, above: row(), below: row(), rough: Vec::new() }
+        let (above, below, rough) = (row(), row(), Vec::new());
+        Strip { source, projector, surface, motion, tile_rows, next: None, above, below, rough }
     }
 
     /// Paints the strip that begins at a multiple of [`TILE`] rows; the last one may be lower.
-    pub(super) fn paint(&mut self, strip: usize, buffer: &mut ZBuffer) {
+    #[inline(always)]
+    fn paint(&mut self, strip: usize, buffer: &mut ZBuffer) {
         let [across, down] = self.surface.tiles_across_and_down();
         self.rough.clear();
         if strip < down {
+            self.project_tiles(strip);
             self.paint_tiles(strip, buffer);
         }
         let beyond = if strip < down { across * TILE } else { 0 };
@@ -76,25 +82,35 @@ impl<'a> Strip<'a> {
         }
     }
 
-    /// Paints the tiles that can be painted whole, and notes the others.
-    fn paint_tiles(&mut self, strip: usize, buffer: &mut ZBuffer) {
-        let Strip { source, projector, surface, motion, tile_rows, rough, .. } = self;
-        let [x, y, z] = &*source.tiles;
-        let grids = &surface.tile_corners;
+    /// Where the target sees the corners of tiles and the middles of their sides.
+    fn project_tiles(&mut self, strip: usize) {
+        let [x, y, z] = &*self.source.tiles;
+        let grids = &self.surface.tile_corners;
         let all = [
             ([&x.corners, &y.corners, &z.corners], &grids.corners, strip),
             ([&x.corners, &y.corners, &z.corners], &grids.corners, strip + 1),
             ([&x.tops, &y.tops, &z.tops], &grids.tops, strip),
             ([&x.sides, &y.sides, &z.sides], &grids.sides, strip),
         ];
-        for (out, (rays, nearness, row)) in tile_rows.iter_mut().zip(all) {
-            let nearness = nearness.row(row);
-            project(projector, motion, rays.map(|grid| grid.row(row)), nearness, out.part(0..nearness.len()));
+        let known = self.next == Some(strip);
+        if known {
+            self.tile_rows.swap(0, 1);
         }
-        let [above, below, tops, sides] = &*tile_rows;
+        for (out, (rays, nearness, row)) in self.tile_rows.iter_mut().zip(all).skip(usize::from(known)) {
+            let nearness = nearness.row(row);
+            let out = out.part(0..nearness.len());
+            project(self.projector, self.motion, rays.map(|grid| grid.row(row)), nearness, out);
+        }
+        self.next = Some(strip + 1);
+    }
+
+    /// Paints the tiles that can be painted whole, and notes the others.
+    #[inline(always)]
+    fn paint_tiles(&mut self, strip: usize, buffer: &mut ZBuffer) {
+        let [above, below, tops, sides] = &self.tile_rows;
         // What moves a pixel of the target by as much as a share of inverse depth, over nearness there.
-        let reach = motion.length() * projector.pixels_per_radian();
-        let tiles = surface.tiles(strip);
+        let reach = self.motion.length() * self.projector.pixels_per_radian();
+        let tiles = self.surface.tiles(strip);
         for (block, tiles) in tiles.chunks(LANES).enumerate() {
             let from = block * LANES;
             if tiles.iter().all(|tile| *tile == Tile::Blank) {
@@ -102,56 +118,57 @@ impl<'a> Strip<'a> {
             }
             let corners = [above.lanes(from), above.lanes(from + 1), below.lanes(from + 1), below.lanes(from)];
             let [a, b, _, d] = &corners;
-            let relief = |k: usize| match tiles.get(k) {
-                Some(Tile::Smooth(relief)) => *relief,
-                _ => 0.0,
-            };
-            let relief = f32x8::new(std::array::from_fn(relief)) * a[2] * reach;
             let (top, side) = (tops.lanes(from), sides.lanes(from));
-            let bend = |axis: usize| {
-                let (top, side) = (top[axis] - (a[axis] + b[axis]) * 0.5, side[axis] - (a[axis] + d[axis]) * 0.5);
-                top * top + side * side
-            };
-            let block = Block::new(corners, bend(0) + bend(1) + relief * relief, buffer.size);
+            let mut relief = [0.0; LANES];
+            for (relief, tile) in relief.iter_mut().zip(tiles) {
+                if let Tile::Smooth(share) = tile {
+                    *relief = *share;
+                }
+            }
+            let bend2 = std::array::from_fn(|k| {
+                let bend = |axis: usize| {
+                    let (a, b, d) = (a[axis][k], b[axis][k], d[axis][k]);
+                    let (top, side) = (top[axis][k] - (a + b) * 0.5, side[axis][k] - (a + d) * 0.5);
+                    top * top + side * side
+                };
+                let relief = relief[k] * a[2][k] * reach;
+                bend(0) + bend(1) + relief * relief
+            });
+            let block = Block::new(&corners, &bend2, buffer.size);
             for (k, tile) in tiles.iter().enumerate() {
                 let (column, row) = ((from + k) * TILE, strip * TILE);
                 match tile {
                     Tile::Blank => {}
                     Tile::Smooth(_) if block.is_empty(k) => {}
                     Tile::Smooth(_) if let Some(seen) = block.plain(k) => {
-                        buffer.paint_large(&seen, Square { column, row, side: TILE });
+                        buffer.paint_whole(&seen, Square { column, row, side: TILE, inner: INNER });
                     }
-                    _ => add(rough, column..column + TILE),
+                    _ => add(&mut self.rough, column..column + TILE),
                 }
             }
         }
     }
 
     /// Paints pixels one by one.
+    #[inline(always)]
     fn paint_pixels(&mut self, rows: Range<usize>, columns: Range<usize>, buffer: &mut ZBuffer) {
-        self.corners(rows.start, &columns, true);
+        self.project_corners(rows.start, &columns, true);
         for row in rows {
-            self.corners(row + 1, &columns, false);
+            self.project_corners(row + 1, &columns, false);
             let Strip { above, below, surface, .. } = &*self;
             for from in columns.clone().step_by(LANES) {
                 let corners = [above.lanes(from), above.lanes(from + 1), below.lanes(from + 1), below.lanes(from)];
-                let block = Block::new(corners, f32x8::ZERO, buffer.size);
+                let block = Block::new(&corners, &[0.0; LANES], buffer.size);
                 for column in from..(from + LANES).min(columns.end) {
-                    let pixel = Square { column, row, side: 1 };
-                    if surface.nearness(row * self.source.width + column) == 0.0 || block.is_empty(column - from) {
+                    let at = row * self.source.width + column;
+                    if surface.nearness(at) == 0.0 || block.is_empty(column - from) {
                         continue;
                     }
-                    if let Some(seen) = block.plain(column - from) {
-                        buffer.paint_small(&seen, pixel);
-                        continue;
+                    let pixel = Square { column, row, side: 1, inner: if surface.inner(at) { INNER } else { 0 } };
+                    match block.plain(column - from) {
+                        Some(seen) => buffer.paint_whole(&seen, pixel),
+                        None => buffer.paint(self.quad(row, column), pixel),
                     }
-                    let mut quad = [above.at(column), above.at(column + 1), below.at(column + 1), below.at(column)];
-                    for (corner, at) in quad.iter_mut().enumerate() {
-                        if at[2] == 0.0 {
-                            *at = self.torn(row, column, corner);
-                        }
-                    }
-                    buffer.paint(quad, pixel);
                 }
             }
             std::mem::swap(&mut self.above, &mut self.below);
@@ -159,8 +176,10 @@ impl<'a> Strip<'a> {
     }
 
     /// The corners between source rows `row - 1` and `row` around some columns, in the target.
-    fn corners(&mut self, row: usize, columns: &Range<usize>, above: bool) {
-        let range = columns.start..columns.end + 1;
+    fn project_corners(&mut self, row: usize, columns: &Range<usize>, above: bool) {
+        // Whole vectors, as far as there are corners; rows have room for more.
+        let count = (columns.len() + 1).next_multiple_of(LANES);
+        let range = columns.start..(columns.start + count).min(self.source.width + 1);
         let [x, y, z] = &*self.source.corners;
         let rays = [x, y, z].map(|grid| &grid.row(row)[range.clone()]);
         let nearness = &self.surface.corners.row(row)[range.clone()];
@@ -168,15 +187,31 @@ impl<'a> Strip<'a> {
         project(self.projector, self.motion, rays, nearness, out.part(range));
     }
 
-    /// The corner (0 to 3, clockwise from the top left) of a pixel where the surface is torn.
-    fn torn(&self, row: usize, column: usize, corner: usize) -> [f32; 3] {
-        let nearness = self.surface.torn(row, column, corner);
-        let (row, column) = (row + corner / 2, column + usize::from(corner == 1 || corner == 2));
-        let [x, y, z] = &*self.source.corners;
-        let rays = [x, y, z].map(|grid| &grid.row(row)[column..=column]);
-        let mut out = [[0.0]; 3];
-        project(self.projector, self.motion, rays, &[nearness], out.each_mut().map(|axis| &mut axis[..]));
-        out.map(|[axis]| axis)
+    /// A pixel between the corners above and below, with its own corners where the surface is torn.
+    #[inline(never)]
+    fn quad(&self, row: usize, column: usize) -> Quad {
+        let Strip { above, below, surface, .. } = self;
+        let mut quad = [above.at(column), above.at(column + 1), below.at(column + 1), below.at(column)];
+        let (mut rays, mut nearness, mut out) = ([[0.0; LANES]; 3], [0.0; LANES], [[0.0; LANES]; 3]);
+        let torn = [0, 1, 2, 3].map(|corner: usize| quad[corner][2] == 0.0);
+        if torn == [false; 4] {
+            return quad;
+        }
+        let grids = &*self.source.corners;
+        for corner in (0..4).filter(|corner| torn[*corner]) {
+            let (top, left) = (row + corner / 2, column + usize::from(corner == 1 || corner == 2));
+            let at = top * grids[0].columns + left;
+            for axis in 0..3 {
+                rays[axis][corner] = grids[axis].values[at];
+            }
+            nearness[corner] = surface.torn(top, left, corner);
+        }
+        let [u, v, w] = &mut out;
+        project(self.projector, self.motion, [&rays[0], &rays[1], &rays[2]], &nearness, [u, v, w]);
+        for corner in (0..4).filter(|corner| torn[*corner]) {
+            quad[corner] = [out[0][corner], out[1][corner], out[2][corner]];
+        }
+        quad
     }
 }
 
@@ -186,22 +221,4 @@ fn add(rough: &mut Vec<Range<usize>>, columns: Range<usize>) {
         Some(last) if last.end == columns.start => last.end = columns.end,
         _ => rough.push(columns),
     }
-}
-
-/// Points at some rays, of some inverse depths, as the target sees them: columns, rows, nearness.
-fn project(
-    projector: &RowProjector,
-    motion: &Motion,
-    [x, y, z]: [&[f32]; 3],
-    nearness: &[f32],
-    [u, v, w]: [&mut [f32]; 3],
-) {
-    let (r, t) = (&motion.rotation, &motion.translation);
-    let rays = x.iter().zip(y).zip(z.iter().zip(nearness));
-    for (((x, y), (z, w)), ((out_x, out_y), out_z)) in rays.zip(u.iter_mut().zip(v.iter_mut()).zip(w.iter_mut())) {
-        *out_x = r[0] * x + r[1] * y + r[2] * z + t[0] * w;
-        *out_y = r[3] * x + r[4] * y + r[5] * z + t[1] * w;
-        *out_z = r[6] * x + r[7] * y + r[8] * z + t[2] * w;
-    }
-    projector.project(u, v, w, nearness);
 }

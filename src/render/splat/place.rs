@@ -4,13 +4,17 @@ use crate::render::lanes::STEP_BITS;
 
 /// What says that nothing is seen; no place has this number.
 pub(super) const NOTHING: i32 = i32::MAX;
+/// The bits of a place's number. The one above says, where it is kept, that the pixel is one surface with all around it.
+pub(super) const NUMBER: i32 = i32::MAX;
+/// That bit.
+pub(super) const INNER: i32 = i32::MIN;
 
 /// A place in a source picture: a pixel, and where in it, from its left and its upper edge in
 /// [`STEPS`](crate::render::lanes::STEPS) a pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct At {
-    pub(super) row: usize,
-    pub(super) column: usize,
+    pub(super) row: u32,
+    pub(super) column: u32,
     pub(super) x: u32,
     pub(super) y: u32,
 }
@@ -35,27 +39,25 @@ impl Places {
     }
 
     /// Steps in a pixel, right and down.
+    #[inline(always)]
     pub(super) fn steps(self) -> [f32; 2] {
-        self.bits.map(|bits| (1_u32 << bits) as f32)
+        [(1_u32 << self.bits[0]) as f32, (1_u32 << self.bits[1]) as f32]
     }
 
     /// Bits of the steps from the left border.
+    #[inline(always)]
     pub(super) fn shift(self) -> u32 {
         self.shift
     }
 
-    /// The place that a number stands for; `None` where nothing is seen.
-    #[inline]
-    pub(super) fn at(self, place: i32) -> Option<At> {
-        if place == NOTHING {
-            return None;
-        }
-        let place = place as u32;
-        let axis =
-            |steps: u32, bits: u32| ((steps >> bits) as usize, (steps & ((1 << bits) - 1)) << (STEP_BITS - bits));
+    /// The place that a number stands for, with [`INNER`] or not; any place for [`NOTHING`].
+    #[inline(always)]
+    pub(super) fn at(self, place: i32) -> At {
+        let place = (place & NUMBER) as u32;
+        let axis = |steps: u32, bits: u32| (steps >> bits, (steps & ((1 << bits) - 1)) << (STEP_BITS - bits));
         let (column, x) = axis(place & ((1 << self.shift) - 1), self.bits[0]);
         let (row, y) = axis(place >> self.shift, self.bits[1]);
-        Some(At { row, column, x, y })
+        At { row, column, x, y }
     }
 }
 
@@ -80,8 +82,9 @@ mod tests {
                 (x, y, ((y << places.shift()) | x) as i32)
             };
             let (x, y, place) = number([part[0], part[1]]);
-            let at = places.at(place).expect("a place");
-            prop_assert_eq!([at.column, at.row], [x / steps[0], y / steps[1]]);
+            let at = places.at(place);
+            prop_assert_eq!(places.at(place | INNER), at);
+            prop_assert_eq!([at.column as usize, at.row as usize], [x / steps[0], y / steps[1]]);
             let fine = 1 << STEP_BITS;
             prop_assert_eq!([at.x as usize, at.y as usize], [x % steps[0] * fine / steps[0], y % steps[1] * fine / steps[1]]);
             let other = number([part[2], part[3]]);

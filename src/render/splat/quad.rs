@@ -151,10 +151,13 @@ struct Edges {
 
 impl Edges {
     fn new(quad: &Quad) -> Edges {
-        let step = |axis: usize| std::array::from_fn(|i| quad[(i + 1) % 4][axis] - quad[i][axis]);
-        let (dx, dy): ([f32; 4], [f32; 4]) = (step(0), step(1));
-        let slack = std::array::from_fn(|i| -EDGE * (dx[i].abs() + dy[i].abs()));
-        Edges { x: quad.map(|c| c[0]), y: quad.map(|c| c[1]), dx, dy, slack }
+        let [mut x, mut y, mut dx, mut dy, mut slack] = [[0.0; 4]; 5];
+        for i in 0..4 {
+            let ([u, v, _], [next_u, next_v, _]) = (quad[i], quad[(i + 1) % 4]);
+            (x[i], y[i], dx[i], dy[i]) = (u, v, next_u - u, next_v - v);
+            slack[i] = -EDGE * (dx[i].abs() + dy[i].abs());
+        }
+        Edges { x, y, dx, dy, slack }
     }
 
     /// At each corner which way the outline turns: all of one sign where the quadrilateral is convex.
@@ -173,7 +176,7 @@ impl Edges {
 
 /// The least and the largest of a coordinate.
 fn span(quad: &Quad, axis: usize) -> (f32, f32) {
-    let [a, b, c, d] = quad.map(|corner| corner[axis]);
+    let [a, b, c, d] = [quad[0][axis], quad[1][axis], quad[2][axis], quad[3][axis]];
     (least(least(a, b), least(c, d)), most(most(a, b), most(c, d)))
 }
 

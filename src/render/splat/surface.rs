@@ -6,7 +6,7 @@ use super::links::{Links, by_rows};
 use super::place::At;
 use super::rays::{Grid, SourceRays, TILE, TileGrids};
 use crate::error::ErrorKind;
-use crate::render::lanes::{self, STEP_BITS, STEPS};
+use crate::render::lanes::{self, STEPS};
 
 /// The middle of a pixel, in steps.
 const HALF: u32 = STEPS / 2;
@@ -125,71 +125,64 @@ impl Surface {
         self.nearness[index]
     }
 
-    /// Inverse depth at a corner (0 to 3, clockwise from the top left) of a pixel: the mean of the pixels around the
-    /// corner that are one surface with it.
-    pub(super) fn torn(&self, row: usize, column: usize, corner: usize) -> f32 {
-        let (top, left) = (row + corner / 2, column + usize::from(corner == 1 || corner == 2));
-        // The pixels around the corner, clockwise from the top left; this one lies across from the corner's own place.
+    /// Inverse depth at a corner between rows `top - 1` and `top`, columns `left - 1` and `left`, for the pixel whose corner it is
+    /// (0 to 3, clockwise from the top left): the mean of the pixels around it that are one surface with that pixel.
+    pub(super) fn torn(&self, top: usize, left: usize, corner: usize) -> f32 {
+        let (w, h) = (self.width, self.height);
+        let links = &self.links;
+        // The pixels around the corner, clockwise from the top left, and whether each is joined to the next one; the pixel
+        // itself lies across from the corner's own place.
         let own = (corner + 2) % 4;
-        let columns = [left.checked_sub(1).or(self.wraps.then(|| self.width - 1)), Some(left)];
-        let columns = columns.map(|c| {
-            c.and_then(|c| if self.wraps { Some(c % self.width) } else { Some(c).filter(|c| *c < self.width) })
-        });
-        let rows = [top.checked_sub(1), Some(top).filter(|r| *r < self.height)];
-        let pixel = |r: usize, c: usize| rows[r].zip(columns[c]).map(|(r, c)| r * self.width + c);
-        let around = [pixel(0, 0), pixel(0, 1), pixel(1, 1), pixel(1, 0)];
-        // Whether each is joined to the next one clockwise.
-        let right = |i: Option<usize>, other: Option<usize>| other.and(i).is_some_and(|i| self.links.right(i));
-        let down = |i: Option<usize>, other: Option<usize>| other.and(i).is_some_and(|i| self.links.down(i));
-        let links = [
-            right(around[0], around[1]),
-            down(around[1], around[2]),
-            right(around[3], around[2]),
-            down(around[0], around[3]),
-        ];
+        let (around, joined) = if (1..h).contains(&top) && (1..w).contains(&left) {
+            let last = top * w + left;
+            let around = [last - w - 1, last - w, last, last - 1];
+            let [a, b, _, d] = around;
+            (around, [links.right(a), links.down(b), links.right(d), links.down(a)])
+        } else {
+            let column = |c: Option<usize>| match c {
+                Some(c) if c < w => Some(c),
+                _ => self.wraps.then_some(if c.is_some() { 0 } else { w - 1 }),
+            };
+            let (rows, columns) =
+                ([top.checked_sub(1), Some(top).filter(|r| *r < h)], [left.checked_sub(1), Some(left)]);
+            let pixel = |r: usize, c: usize| rows[r].zip(column(columns[c])).map(|(r, c)| r * w + c);
+            let around = [pixel(0, 0), pixel(0, 1), pixel(1, 1), pixel(1, 0)];
+            let [a, b, c, d] = around;
+            let right = |i: Option<usize>, other: Option<usize>| other.and(i).is_some_and(|i| links.right(i));
+            let down = |i: Option<usize>, other: Option<usize>| other.and(i).is_some_and(|i| links.down(i));
+            // Where there is none, nothing is joined.
+            (around.map(|at| at.unwrap_or(0)), [right(a, b), down(b, c), right(d, c), down(a, d)])
+        };
         let (next, across, last) = ((own + 1) % 4, (own + 2) % 4, (own + 3) % 4);
-        let (to_next, to_last) = (links[own], links[last]);
-        let to_across = to_next && links[next] || to_last && links[across];
+        let (to_next, to_last) = (joined[own], joined[last]);
+        let to_across = to_next && joined[next] || to_last && joined[across];
         let mut mean = (0.0, 0.0);
         // In the order of the pixels, so that all that share the corner get the same bits.
-        for (i, at) in around.iter().enumerate() {
-            let one = i == own || i == next && to_next || i == last && to_last || i == across && to_across;
-            if let (true, Some(at)) = (one, *at) {
+        for (i, at) in around.into_iter().enumerate() {
+            if i == own || i == next && to_next || i == last && to_last || i == across && to_across {
                 mean = (mean.0 + self.nearness[at], mean.1 + 1.0);
             }
         }
         mean.0 / mean.1
     }
 
-    /// What the colour at a place of a picture `(H, W, 3)` is mixed of: the four pixels around it, and the steps between
-    /// them; where some of them are of another surface, others stand in.
-    #[inline]
-    pub(super) fn colour(&self, rgb: &[u8], At { row, column, x, y }: At) -> ([u64; 2], u16) {
-        let w = self.width;
-        let here = row * w + column;
-        let [right, down] = [x, y].map(|v| (v + HALF) % STEPS);
-        let steps = (right | (down << STEP_BITS)) as u16;
-        if self.links.inner(here) {
-            // Without a branch: half of all places lie on either side.
-            let from = here - usize::from(x < HALF) - w * usize::from(y < HALF);
-            if let (Some(top), Some(bottom)) = (lanes::pair(rgb, from), lanes::pair(rgb, from + w)) {
-                return ([top, bottom], steps);
-            }
-        }
-        let [top, bottom] = self.corners_of_one_surface(rgb, here, column, x < HALF, y < HALF);
-        ([top, bottom], steps)
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
-    /// The four pixels around a place left or right of the middle of a pixel, above or below it.
+    /// Whether a pixel is one surface with all eight around it.
+    #[inline(always)]
+    pub(super) fn inner(&self, pixel: usize) -> bool {
+        self.links.inner(pixel)
+    }
+
+    /// The four pixels around a place of a picture `(H, W, 3)`, [above, below] it; where some of them are of another surface,
+    /// others stand in.
     #[cold]
-    fn corners_of_one_surface(
-        &self,
-        rgb: &[u8],
-        here: usize,
-        column: usize,
-        leftwards: bool,
-        upwards: bool,
-    ) -> [u64; 2] {
+    pub(super) fn around(&self, rgb: &[u8], At { row, column, x, y }: At) -> [[u32; 2]; 2] {
+        let (row, column) = (row as usize, column as usize);
+        let here = row * self.width + column;
+        let (leftwards, upwards) = (x < HALF, y < HALF);
         let w = self.width;
         let beside = match leftwards {
             true if column > 0 => Some(here - 1),

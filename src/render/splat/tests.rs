@@ -2,6 +2,7 @@
 
 use nalgebra::{UnitQuaternion, Vector3};
 use ndarray::{Array2, Array3};
+use pulp::NullaryFnOnce;
 
 use super::rays::FLATTEST;
 use super::*;
@@ -96,23 +97,29 @@ fn truth(source: (&Camera, &Pose), target: (&Camera, &Pose), u: f64, v: f64) -> 
     (has_depth && (free - away.norm()).abs() < 1e-6).then_some(at)
 }
 
+/// The place in the source that a pixel shows.
+fn shown(buffer: &ZBuffer, pixel: usize) -> Option<place::At> {
+    let place = buffer.place[pixel];
+    (buffer.nearness[pixel] > 0.0 && place != place::NOTHING).then(|| buffer.places.at(place))
+}
+
 /// How a warp of exact depth does: errors in target pixels where the source sees, sorted; share of pixels that are
 /// holes in both or in none.
 fn judge(source: (&Camera, &Pose), target: (&Camera, &Pose)) -> (Vec<f64>, f64) {
     let rays = SourceRays::new(source.0);
     let surface = Surface::new(&rays, depth(source.0, source.1).view(), None).expect("fits");
     let splat = Splat::new(&rays, target.0);
-    let buffer = splat.buffer(&surface, &(target.1.inverse() * *source.1)).expect("fits");
+    let buffer = splat.buffer(&surface, &(target.1.inverse() * *source.1), Room::default()).expect("fits");
     let (width, height) = (target.0.width() as usize, target.0.height() as usize);
     let (mut errors, mut alike) = (Vec::new(), 0);
     for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
         let (u, v) = (column as f64, row as f64);
-        let (right, found) = (truth(source, target, u, v), buffer.places.at(buffer.place[row * width + column]));
+        let (right, found) = (truth(source, target, u, v), shown(&buffer, row * width + column));
         alike += usize::from(right.is_some() == found.is_some());
         if let (Some(_), Some(at)) = (right, found) {
             // Where what is shown really lies in the target.
-            let part = |steps: u32| f64::from(steps) / f64::from(lanes::STEPS) - 0.5;
-            let (su, sv) = (at.column as f64 + part(at.x), at.row as f64 + part(at.y));
+            let part = |steps: u32| f64::from(steps) / f64::from(crate::render::lanes::STEPS) - 0.5;
+            let (su, sv) = (f64::from(at.column) + part(at.x), f64::from(at.row) + part(at.y));
             let lands = source.0.unproject(su, sv).and_then(|ray| {
                 let ray = source.1.rotation * ray;
                 let point = source.1.translation + ray * cast(source.1.translation, ray)?;
@@ -188,4 +195,48 @@ fn one_thread_or_many_make_the_same_bytes_and_the_mask_and_bad_depth_make_holes(
             .is_err()
     );
     assert!(Surface::new(&rays, one.depth.view(), None).is_err());
+}
+
+#[test]
+fn vectors_of_any_width_and_memory_used_again_make_the_same_bytes() {
+    let (from, to) = (looking([0.0, 0.0, 2.0], 0.0, 1.0), looking([1.2, -0.7, 1.7], 8.0, 3.0));
+    let (all, mut again) = (cameras(), Warp::default());
+    // The last is narrower than a vector.
+    let targets = [&all[0], &all[2], &all[3], &camera(CameraModelKind::Pinhole, 6, 9, &[4.0, 4.0, 2.5, 4.0], &[])];
+    for source in [&all[0], &all[3]] {
+        let rays = SourceRays::new(source);
+        let surface = Surface::new(&rays, depth(source, &from).view(), None).expect("fits");
+        let [width, height] = surface.size();
+        let rgb = Array3::from_shape_fn((height, width, 3), |(r, c, k)| (r * 7 + c * 3 + k * 31) as u8);
+        for target in targets {
+            let splat = Splat::new(&rays, target);
+            let target_se3_source = to.inverse() * from;
+            let warp = splat.warp(rgb.view(), &surface, &target_se3_source).expect("warped");
+            splat.warp_into(rgb.view(), &surface, &target_se3_source, &mut again).expect("warped");
+            let bits = |warp: &Warp| warp.depth.iter().map(|d| d.to_bits()).collect::<Vec<u32>>();
+            assert!(warp.rgb == again.rgb && warp.seen == again.seen && bits(&warp) == bits(&again));
+
+            let motion = Motion::new(&target_se3_source);
+            let places = Places::new([width, height]);
+            let mut buffer = ZBuffer::new(Room::default(), splat.target, splat.target_turn, places);
+            let strip = Strip::new(&rays, &splat.projector, &surface, &motion);
+            Band { strip, strips: 0..height.div_ceil(TILE), buffer: &mut buffer }.call();
+            let across = splat.target[0];
+            for (row, (depth, place)) in buffer.nearness.chunks_mut(across).zip(buffer.place.chunks(across)).enumerate()
+            {
+                let (mut colours, mut seen) = (vec![0; 3 * across], vec![0; across]);
+                let target_z = splat.target_z.as_ref().map(|z| &z[row * across..(row + 1) * across]);
+                let rgb = rgb.as_slice().expect("rows");
+                let (surface, colours_out, seen_out) = (&surface, &mut colours[..], &mut seen[..]);
+                Row { surface, rgb, places, place, colours: colours_out, seen: seen_out, depth, target_z }.call();
+                let same = |i: usize| {
+                    let colour = [0, 1, 2].map(|k| warp.rgb[[row, i, k]]);
+                    colours[3 * i..3 * i + 3] == colour
+                        && seen[i] == warp.seen[[row, i]]
+                        && depth[i].to_bits() == warp.depth[[row, i]].to_bits()
+                };
+                assert!((0..across).all(same), "row {row} of {:?}", target.model());
+            }
+        }
+    }
 }
