@@ -35,7 +35,7 @@ UNITS = {"ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1.0, "s": 1e3}
 def ours(program: Path | None) -> dict[str, float]:
     """Milliseconds of each case, as criterion estimates them."""
     command = [str(program), "--bench"] if program else ["cargo", "bench", "--bench", "splat", "--"]
-    command += ["--quick", "--noplot", f"^({'|'.join(CASES)})$"]
+    command += ["--quick", "--noplot", f"^({'|'.join(CASES)})(/new)?$"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.findall(r"(\S+)\s+time:\s+\[\S+ \S+ (\S+) (\S+) ", text)
     return {name: float(value) * UNITS[unit] for name, value, unit in found}
@@ -204,7 +204,8 @@ def main() -> None:
                     best[case, name] = min(best.get((case, name), np.inf), ms)
     for case in CASES:
         own = best[case, "worldloom"]
-        print(f"{case:22} worldloom {own:8.2f} ms")
+        new = best.get((case + "/new", "worldloom"))
+        print(f"{case:22} worldloom {own:8.2f} ms" + (f" (new memory: {new:.2f} ms)" if new else ""))
         for name in peers[case]:
             print(f"{'':22} {name:25} {best[case, name]:8.2f} ms   ratio {best[case, name] / own:.2f}")
 

@@ -11,7 +11,7 @@ use super::rows::{FrameRow, RecordingRow, companion_id};
 use crate::coord::{Camera, CameraIntrinsics, EnuFrame, Pose};
 use crate::error::{ErrorKind, Result};
 use crate::record::Modality;
-use crate::render::{SourceRays, Splat, Surface, lidar_depth, ray_map};
+use crate::render::{SourceRays, Splat, Surface, Warp, lidar_depth, ray_map};
 use crate::sample::SampleRow;
 
 /// Sweeps this long before and after a picture make its depth, nanoseconds.
@@ -256,13 +256,14 @@ impl Dataset {
         let ticks = self.pictures(sample, channel)?;
         let mut warp: Option<WindowWarp> = None;
         let mut splat: Option<Splat> = None;
+        let mut one = Warp::default();
         for (tick, target) in ticks.iter().enumerate() {
             let Some(posed) = target.as_ref().map(|t| self.posed(t)).transpose()?.flatten() else { continue };
             let camera = resized(&posed.camera, size);
             let camera = camera.map_err(|e| cannot(&e.to_string()))?;
             let splat = splat.get_or_insert_with(|| Splat::new(&rays, &camera));
             let target_se3_source = posed.world_se3_camera.inverse() * source_se3_reference;
-            let one = splat.warp(rgb, &surface, &target_se3_source).map_err(damaged)?;
+            splat.warp_into(rgb, &surface, &target_se3_source, &mut one).map_err(damaged)?;
             let [h, w] = [camera.height() as usize, camera.width() as usize];
             let warp = warp.get_or_insert_with(|| WindowWarp {
                 frame_id: picture.frame_id.clone(),
