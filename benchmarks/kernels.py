@@ -16,11 +16,15 @@ and with its floating maps.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+# NumPy, which OpenCV imports, multiplies matrices on all cores otherwise.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 import numpy as np

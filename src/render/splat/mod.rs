@@ -8,9 +8,10 @@
 //! Each pixel of the target shows the nearest quadrilateral over its centre; the earlier pixel of the source wins a tie.
 //! So the result depends neither on the order of the work nor on the number of threads.
 //!
-//! Nor on the machine: the loops of [`Band`], [`Row`] and `Points` are compiled once for the vectors that every machine has and once
-//! for wider ones, and both give the same bits, for numbers are multiplied and added one after the other, never in one. What they
-//! call is inlined by force, for only then it is compiled so; that is also why they have loops over lanes, and no `map` of arrays.
+//! Nor on the machine: the loops of [`Band`], [`Row`] and `Points` are compiled once for the vectors that every machine has
+//! and once for wider ones, and both give the same bits, for numbers are multiplied and added one after the other, never in
+//! one. What they call is inlined by force, for only then it is compiled so; that is also why they have loops over lanes, and
+//! no `map` of arrays.
 
 mod block;
 mod fill;

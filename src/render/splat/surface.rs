@@ -125,8 +125,8 @@ impl Surface {
         self.nearness[index]
     }
 
-    /// Inverse depth at a corner between rows `top - 1` and `top`, columns `left - 1` and `left`, for the pixel whose corner it is
-    /// (0 to 3, clockwise from the top left): the mean of the pixels around it that are one surface with that pixel.
+    /// Inverse depth at a corner between rows `top - 1` and `top`, columns `left - 1` and `left`, for the pixel whose corner
+    /// it is (0 to 3, clockwise from the top left): the mean of the pixels around it that are one surface with that pixel.
     pub(super) fn torn(&self, top: usize, left: usize, corner: usize) -> f32 {
         let (w, h) = (self.width, self.height);
         let links = &self.links;
