@@ -37,6 +37,12 @@ impl LocalPlane {
         LocalPlane { lon_deg: lon, lat_deg: lat, ..*self }
     }
 
+    /// Longitude and latitude of the point that it touches at, degrees.
+    #[inline]
+    pub fn origin(&self) -> (f64, f64) {
+        (self.lon_deg, self.lat_deg)
+    }
+
     /// Metres per degree, east and north.
     pub fn m_per_deg(&self) -> (f64, f64) {
         (self.m_per_lon, self.m_per_lat)

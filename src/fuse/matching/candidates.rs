@@ -31,9 +31,9 @@ pub(super) struct Candidate {
     /// Metres along it.
     pub m: f64,
     /// Metres from the position.
-    pub distance_m: f64,
-    /// Log likelihood of the position.
-    pub log: f64,
+    pub distance_m: f32,
+    /// Log likelihood of the position; once the lattice was weighed, the probability that it belongs here.
+    pub weight: f64,
 }
 
 /// Finds candidates; keeps its buffers.
@@ -61,7 +61,7 @@ impl Finder {
     ) {
         let mut radius = NEAR_M.max(SIGMAS * sigma_m);
         loop {
-            graph.near(&point.plane, (point.lon, point.lat), radius, &mut self.segments);
+            graph.near(&point.plane, point.degrees(), radius, &mut self.segments);
             self.segments.retain(|s| graph.usable(s.road, mode).contains(&true));
             if !self.segments.is_empty() || radius >= FAR_M {
                 break;
@@ -82,7 +82,7 @@ impl Finder {
                     if off_ground && way(m).is_some_and(|w| w.tunnel) {
                         log -= TUNNEL;
                     }
-                    out.push(Candidate { edge, m, distance_m: place.distance_m, log });
+                    out.push(Candidate { edge, m, distance_m: place.distance_m as f32, weight: log });
                 }
             }
         }
@@ -135,9 +135,9 @@ struct Motion {
 impl Motion {
     fn of(point: &Point) -> Motion {
         let still = Motion { ahead: None, variance: 1.0 };
-        let Some(v) = point.velocity else { return still };
+        let v = point.velocity.map(f64::from);
         let speed = (v[0] * v[0] + v[1] * v[1]).sqrt();
-        let sigma = point.velocity_sigma_mps / speed.max(1e-6);
+        let sigma = f64::from(point.velocity_sigma_mps) / speed.max(1e-6);
         if speed < SLOW_MPS || sigma > 1.0 {
             return still;
         }

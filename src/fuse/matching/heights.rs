@@ -104,11 +104,12 @@ fn places(graph: &RoadGraph, lattice: &Lattice, trace: &Trace, fixes: &[GnssFix]
     let mut s_m = 0.0;
     let mut before: Option<&Point> = None;
     for (i, column) in lattice.columns.iter().enumerate() {
-        let point = &trace.points[column.point];
+        let at = column.point as usize;
+        let point = &trace.points[at];
         s_m += before.map_or(0.0, |b| straight_m(b, point));
         before = Some(point);
-        let beside = column.point.saturating_sub(BESIDE)..(column.point + BESIDE + 1).min(trace.points.len());
-        let mut heights: Vec<f64> = beside.map(|k| fixes[trace.points[k].index].place.height_m).collect();
+        let beside = at.saturating_sub(BESIDE)..(at + BESIDE + 1).min(trace.points.len());
+        let mut heights: Vec<f64> = beside.map(|k| fixes[trace.points[k].index as usize].place.height_m).collect();
         heights.retain(|h| h.is_finite());
         if heights.is_empty() {
             continue;
@@ -117,10 +118,10 @@ fn places(graph: &RoadGraph, lattice: &Lattice, trace: &Trace, fixes: &[GnssFix]
         let mut storeys = candidates.iter().map(|c| graph.storey(c.edge, c.m));
         let lowest = storeys.clone().min();
         places.push(Place {
-            point: column.point,
+            point: at,
             s_m,
             height_m: median(&mut heights),
-            sigma_z_m: fixes[point.index].sigma_z_m.filter(|s| s.is_finite()).unwrap_or(0.0),
+            sigma_z_m: fixes[point.index as usize].sigma_z_m.filter(|s| s.is_finite()).unwrap_or(0.0),
             on_ground: lowest == Some(0) && storeys.clone().max() == Some(0),
             stacked: storeys.any(|s| Some(s) != lowest),
         });

@@ -21,8 +21,14 @@ const BEAM: f64 = 40.0;
 const ALIKE_S: f64 = 10.0;
 /// … but no less than this share.
 const LEAST_NEWS: f64 = 0.2;
+/// Steps that are less likely than the best way to where they lead by this, nats, add nothing to any probability: what comes
+/// after is the same for both.
+const RIVAL: f64 = 20.0;
 /// Positions so far apart in time, seconds, have errors of their own.
 const STAY_S: f64 = 45.0;
+
+/// A trace of more steps is a long one.
+const LONG: usize = 1 << 16;
 
 /// A state of a column; there are few enough.
 pub(super) type State = u8;
@@ -36,7 +42,7 @@ pub(super) struct Link {
     /// Candidate of this column.
     pub to: State,
     pub kind: Kind,
-    /// Log probability; once the lattice was weighed the probability itself.
+    /// Log probability; once the lattice was weighed, the probability that it was taken.
     pub weight: f32,
 }
 
@@ -52,7 +58,7 @@ struct Back {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Column {
     /// Index into the points.
-    pub point: usize,
+    pub point: u32,
     /// Log likelihood of the position off the road.
     pub off: f64,
     /// Whether the positions before say nothing about this one.
@@ -80,10 +86,8 @@ pub(super) struct Lattice {
     /// Steps into the candidates, column by column.
     pub links: Vec<Link>,
     back: Vec<Back>,
-    /// Probabilities of states; see [`Lattice::weigh`].
-    pub(super) forward: Vec<f64>,
-    pub(super) ahead: Vec<f64>,
-    pub(super) probability: Vec<f64>,
+    /// How likely each state is, given the positions up to its own; see [`Lattice::weigh`].
+    pub(super) forward: Vec<f32>,
     /// Searches that later columns may need again.
     pub searches: Searches,
     /// Log of the best sequence up to each state of the last column, and of the one before.
@@ -130,16 +134,16 @@ impl Lattice {
         hint: Option<Hint>,
     ) {
         let (first_candidate, first_link) = (self.candidates.len(), self.links.len());
-        let point = &points[kept.point];
+        let point = &points[kept.point as usize];
         self.finder.find(graph, model.mode, point, model.sigma_m, &mut self.candidates);
         // What neighbours have in common counts once. Who stays gives many positions, of which those far apart in time
         // are news.
-        let since = self.columns.last().map_or(f64::MAX, |c| point.t_s - points[c.point].t_s);
+        let since = self.columns.last().map_or(f64::MAX, |c| point.t_s - points[c.point as usize].t_s);
         let own = (since / ALIKE_S).clamp(LEAST_NEWS, 1.0);
-        let weight = own + (kept.stay_s / STAY_S).min(1.0);
+        let weight = own + (f64::from(kept.stay_s) / STAY_S).min(1.0);
         for candidate in &mut self.candidates[first_candidate..] {
-            candidate.log *= weight;
-            candidate.log += hint.map_or(0.0, |h| h.log(graph.storey(candidate.edge, candidate.m)));
+            candidate.weight *= weight;
+            candidate.weight += hint.map_or(0.0, |h| h.log(graph.storey(candidate.edge, candidate.m)));
         }
         let column = Column {
             point: kept.point,
@@ -157,7 +161,7 @@ impl Lattice {
                 self.begin(&column, highest, top);
             }
             Some(before) => {
-                let steps = Steps::between(model, &points[before.point], point);
+                let steps = Steps::between(model, &points[before.point as usize], point);
                 self.follow(&before, &column, graph, model, &steps);
             }
         }
@@ -167,7 +171,7 @@ impl Lattice {
     /// The states of a column that nothing leads to, after a sequence of log `highest` that ends in state `top`.
     fn begin(&mut self, column: &Column, highest: f64, top: usize) {
         let candidates = &self.candidates[column.first_candidate as usize..];
-        self.best.extend(candidates.iter().map(|c| c.log + highest));
+        self.best.extend(candidates.iter().map(|c| c.weight + highest));
         self.best.push(column.off - LEAVE + highest);
         let back = Back { state: top as State, step: None };
         self.back.resize(self.back.len() + self.best.len(), back);
@@ -204,7 +208,7 @@ impl Lattice {
             }
         }
         for (best, candidate) in self.best.iter_mut().zip(here) {
-            *best += candidate.log;
+            *best += candidate.weight;
         }
         let (log, state) = match highest_on - LEAVE > self.before[off] {
             true => (highest_on - LEAVE, top_on),
@@ -212,6 +216,25 @@ impl Lattice {
         };
         self.best.push(log + column.off);
         self.back.push(anew_from(state));
+        self.drop_rivals(column);
+    }
+
+    /// Leaves out steps of the last column that add nothing: those with much better rivals, and those to states that are not
+    /// followed.
+    fn drop_rivals(&mut self, column: &Column) {
+        let here = &self.candidates[column.first_candidate as usize..];
+        let (_, highest) = max(&self.best);
+        let mut kept = column.first_link as usize;
+        for i in kept..self.links.len() {
+            let link = self.links[i];
+            let (from, to) = (link.from as usize, link.to as usize);
+            let log = self.before[from] + f64::from(link.weight) + here[to].weight;
+            if log >= self.best[to] - RIVAL && self.best[to] >= highest - BEAM {
+                self.links[kept] = link;
+                kept += 1;
+            }
+        }
+        self.links.truncate(kept);
     }
 
     /// The most likely sequence: a state a column.
@@ -227,11 +250,21 @@ impl Lattice {
         chosen
     }
 
+    /// Gives back the memory of all but the columns where it is much. That of a short trace serves the next one.
+    pub(super) fn shrink(&mut self) {
+        if self.links.len() > LONG {
+            self.candidates = Vec::new();
+            self.links = Vec::new();
+            self.back = Vec::new();
+            self.forward = Vec::new();
+        }
+    }
+
     /// Distances of the columns' positions from the path, metres.
     pub(super) fn residuals(&self, chosen: &[Chosen]) -> Vec<f64> {
         let of = |(i, state): (usize, &Chosen)| {
             let candidate = self.candidates_of(i).start + state.candidate? as usize;
-            Some(self.candidates[candidate].distance_m)
+            Some(f64::from(self.candidates[candidate].distance_m))
         };
         chosen.iter().enumerate().filter_map(of).collect()
     }

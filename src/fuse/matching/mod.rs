@@ -191,12 +191,10 @@ impl<'a> Matcher<'a> {
         }
         self.lattice.weigh();
         let route = route::route(self.graph, &model, &mut self.lattice, &trace.points, &chosen);
-        Matched {
-            points: route.points(self.graph, &self.lattice, &trace, fixes),
-            path: route.path(self.graph),
-            breaks: route.breaks(&self.lattice, &trace, &gaps),
-            sigma_m: model.sigma_m,
-        }
+        let (path, breaks) = (route.path(self.graph), route.breaks(&self.lattice, &trace, &gaps));
+        self.lattice.shrink();
+        let points = route.points(self.graph, &self.lattice.columns, &trace, fixes);
+        Matched { points, path, breaks, sigma_m: model.sigma_m }
     }
 
     /// The most likely sequence; `hints` by point, or none at all.
@@ -211,12 +209,13 @@ impl<'a> Matcher<'a> {
         let apart_m = 2.0 * model.sigma_m.max(SMOOTHED * trace.noise_m);
         let mut kept = trace::thin(&trace.points, apart_m);
         // Both sides of a gap stay.
-        kept.extend(gaps.iter().flat_map(|g| [g.0 - 1, g.0]).map(|point| Kept { point, stay_s: 0.0 }));
+        kept.extend(gaps.iter().flat_map(|g| [g.0 - 1, g.0]).map(|point| Kept { point: point as u32, stay_s: 0.0 }));
         kept.sort_by_key(|k| k.point);
         kept.dedup_by_key(|k| k.point);
         for kept in kept {
-            let gap = gaps.binary_search_by_key(&kept.point, |g| g.0).is_ok();
-            let hint = hints.get(kept.point).copied().flatten();
+            let point = kept.point as usize;
+            let gap = gaps.binary_search_by_key(&point, |g| g.0).is_ok();
+            let hint = hints.get(point).copied().flatten();
             self.lattice.push(self.graph, model, &trace.points, kept, gap, hint);
         }
         self.lattice.best()
@@ -244,7 +243,8 @@ fn gaps(trace: &Trace) -> Vec<(usize, String)> {
 
 /// Metres between two points, the same both ways.
 fn straight_m(a: &Point, b: &Point) -> f64 {
-    let ((x, y), (back_x, back_y)) = (a.plane.to_m(b.lon, b.lat), b.plane.to_m(a.lon, a.lat));
+    let to = |from: &Point, to: &Point| from.plane.to_m(to.degrees().0, to.degrees().1);
+    let ((x, y), (back_x, back_y)) = (to(a, b), to(b, a));
     let (x, y) = ((x - back_x) / 2.0, (y - back_y) / 2.0);
     (x * x + y * y).sqrt()
 }

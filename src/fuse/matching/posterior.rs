@@ -3,7 +3,7 @@
 //! In probabilities, each column scaled to a sum of 1, not in their logs: a step then costs a multiplication instead of an
 //! exponential. What any candidate may do (begin anew, leave the road) keeps every sum far from 0.
 
-use super::lattice::{Lattice, State};
+use super::lattice::Lattice;
 use super::{BREAK, LEAVE, TEMPERATURE};
 
 /// Probabilities less than this are none, so that numbers stay normal.
@@ -28,92 +28,91 @@ impl Without {
 }
 
 impl Lattice {
-    /// Fills the probabilities of all states: `forward` given what was up to their columns, `probability` given all.
-    ///
-    /// `ahead` is what makes a step likely: `forward[from] * weight * ahead[to]` is its probability given all.
+    /// Turns the logs of all candidates and steps into their probabilities, given the whole trace.
     ///
     /// Errors of neighbouring positions are alike, more than the model knows: taken at its word it would be too sure. So
     /// log likelihoods are divided by [`TEMPERATURE`].
     pub(super) fn weigh(&mut self) {
-        for link in &mut self.links {
-            link.weight = exp(f64::from(link.weight) / TEMPERATURE) as f32;
-        }
-        let states = self.candidates.len() + self.columns.len();
-        for values in [&mut self.forward, &mut self.ahead, &mut self.probability] {
-            values.clear();
-            values.resize(states, 0.0);
-        }
         let without = [Without::of(false), Without::of(true)];
         self.weigh_forward(&without);
         self.weigh_backward(&without);
     }
 
-    /// Fills `forward`; leaves in `ahead` how likely each position is in its states, divided by the sum that its column
-    /// was scaled by.
+    /// Fills `forward`, and takes the logs of steps to their exponentials. Leaves in the weight of each state how likely its
+    /// position is there, divided by the sum that its column was scaled by.
     fn weigh_forward(&mut self, without: &[Without; 2]) {
+        self.forward.clear();
+        // Those that are kept are short numbers: the next column goes on from long ones.
+        let (mut old, mut new): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
         for i in 0..self.columns.len() {
-            let (column, states, links) = (self.columns[i], self.states_of(i), self.links_of(i));
-            let before = i.checked_sub(1).map(|before| self.states_of(before));
-            let candidates = &self.candidates[self.candidates_of(i)];
-            let likely = &mut self.ahead[states.clone()];
-            let (old, new) = self.forward.split_at_mut(states.start);
-            let new = &mut new[..likely.len()];
+            let (candidates, links) = (self.candidates_of(i), self.links_of(i));
+            let candidates = &mut self.candidates[candidates];
+            let column = &mut self.columns[i];
             let off = candidates.len();
-            match before {
+            new.clear();
+            match old.split_last() {
                 None => {
-                    new[..off].fill(1.0);
-                    new[off] = exp(-LEAVE / TEMPERATURE);
+                    new.resize(off, 1.0);
+                    new.push(exp(-LEAVE / TEMPERATURE));
                 }
-                Some(before) => {
-                    let old = &old[before];
-                    let (on, was_off): (f64, f64) = (old[..old.len() - 1].iter().sum(), old[old.len() - 1]);
+                Some((was_off, on)) => {
+                    let on: f64 = on.iter().sum();
                     let Without { anew, away } = &without[usize::from(column.gap)];
-                    new[..off].fill(on * anew[0] + was_off * anew[1]);
-                    new[off] = on * away[0] + was_off * away[1];
-                    for link in &self.links[links] {
+                    new.resize(off, on * anew[0] + was_off * anew[1]);
+                    new.push(on * away[0] + was_off * away[1]);
+                    for link in &mut self.links[links] {
+                        link.weight = exp(f64::from(link.weight) / TEMPERATURE) as f32;
                         new[link.to as usize] += old[link.from as usize] * f64::from(link.weight);
                     }
                 }
             }
-            let highest = candidates.iter().map(|c| c.log).fold(column.off, f64::max);
+            let highest = candidates.iter().map(|c| c.weight).fold(column.off, f64::max);
             let mut sum = 0.0;
-            for (state, (likely, new)) in likely.iter_mut().zip(&mut *new).enumerate() {
-                let log = candidates.get(state).map_or(column.off, |c| c.log);
-                *likely = exp((log - highest) / TEMPERATURE);
-                *new *= *likely;
+            let weights = candidates.iter_mut().map(|c| &mut c.weight).chain([&mut column.off]);
+            for (weight, new) in weights.zip(&mut new) {
+                *weight = exp((*weight - highest) / TEMPERATURE);
+                *new *= *weight;
                 sum += *new;
             }
             let scale = 1.0 / sum;
-            likely.iter_mut().for_each(|l| *l *= scale);
+            candidates.iter_mut().for_each(|c| c.weight *= scale);
+            column.off *= scale;
             new.iter_mut().for_each(|n| *n = if *n < NOTHING { 0.0 } else { *n * scale });
+            self.forward.extend(new.iter().map(|n| *n as f32));
+            std::mem::swap(&mut old, &mut new);
         }
     }
 
-    /// Fills `probability`, and completes `ahead`.
+    /// Fills the weights of candidates and steps with their probabilities.
     fn weigh_backward(&mut self, without: &[Without; 2]) {
+        // How likely what comes is from each state, without and with its own position.
+        let (mut here, mut next): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
         for i in (0..self.columns.len()).rev() {
-            let states = self.states_of(i);
-            let after = self.columns.get(i + 1).map(|c| (c.gap, self.states_of(i + 1).len(), self.links_of(i + 1)));
-            let here = &mut self.probability[states.clone()];
-            let off = here.len() - 1;
-            let (ahead, next) = self.ahead.split_at_mut(states.end);
-            match after {
-                None => here.fill(1.0),
-                Some((gap, next_states, links)) => {
-                    let next = &next[..next_states];
-                    let (on, to_off): (f64, f64) = (next[..next.len() - 1].iter().sum(), next[next.len() - 1]);
+            let (candidates, forward) = (self.candidates_of(i), self.states_of(i));
+            let after = self.columns.get(i + 1).map(|c| (c.gap, self.links_of(i + 1)));
+            let candidates = &mut self.candidates[candidates];
+            let forward = &self.forward[forward];
+            let off = candidates.len();
+            here.clear();
+            match (after, next.split_last()) {
+                (Some((gap, links)), Some((to_off, on))) => {
+                    let on: f64 = on.iter().sum();
                     let Without { anew, away } = &without[usize::from(gap)];
-                    here[..off].fill(on * anew[0] + to_off * away[0]);
-                    here[off] = on * anew[1] + to_off * away[1];
-                    for link in &self.links[links] {
-                        here[link.from as usize] += f64::from(link.weight) * next[link.to as usize];
+                    here.resize(off, on * anew[0] + to_off * away[0]);
+                    here.push(on * anew[1] + to_off * away[1]);
+                    for link in &mut self.links[links] {
+                        let onward = f64::from(link.weight) * next[link.to as usize];
+                        here[link.from as usize] += onward;
+                        link.weight = (f64::from(forward[link.from as usize]) * onward) as f32;
                     }
                 }
+                _ => here.resize(off + 1, 1.0),
             }
-            let ahead = &mut ahead[states.start..];
-            for ((here, ahead), forward) in here.iter_mut().zip(ahead).zip(&self.forward[states]) {
-                *ahead *= *here;
-                *here *= forward;
+            next.clear();
+            let own = candidates.iter().map(|c| c.weight).chain([self.columns[i].off]);
+            next.extend(own.zip(&here).map(|(own, here)| own * here));
+            for ((candidate, here), forward) in candidates.iter_mut().zip(&here).zip(forward) {
+                candidate.weight = here * f64::from(*forward);
             }
         }
     }
@@ -121,15 +120,8 @@ impl Lattice {
     /// Fills `out` with the steps into a column that are at least so likely: `(link, probability)`.
     pub(super) fn likely_steps(&self, column: usize, least: f64, out: &mut Vec<(usize, f64)>) {
         out.clear();
-        let before = self.states_of(column - 1).start;
-        let here = self.states_of(column).start;
-        let of = |link: usize| {
-            let step = &self.links[link];
-            let at = |first: usize, state: State| first + state as usize;
-            let from = self.forward[at(before, step.from)];
-            from * f64::from(step.weight) * self.ahead[at(here, step.to)]
-        };
-        out.extend(self.links_of(column).map(|l| (l, of(l))).filter(|l| l.1 >= least));
+        let links = self.links_of(column).map(|link| (link, f64::from(self.links[link].weight)));
+        out.extend(links.filter(|l| l.1 >= least));
     }
 }
 

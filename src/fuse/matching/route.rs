@@ -4,7 +4,7 @@ use crate::coord::nearest_on_segment;
 use crate::record::{GnssFix, RoadGraph};
 
 use super::candidates::Candidate;
-use super::lattice::{Chosen, Lattice, Link};
+use super::lattice::{Chosen, Column, Lattice, Link};
 use super::steps::{Kind, Steps};
 use super::trace::{Point, Trace};
 use super::{Break, MatchedPoint, Model, PathEdge};
@@ -31,9 +31,11 @@ pub(super) struct Leg {
 /// A place on the path: a leg, and metres along its edge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct OnPath {
-    leg: usize,
+    leg: u32,
     m: f64,
     probability: f64,
+    /// Whether a part begins here.
+    begins: bool,
 }
 
 /// The path of a trace.
@@ -42,8 +44,6 @@ pub(super) struct Route {
     pub legs: Vec<Leg>,
     /// Where each column is; `None` off the road.
     at: Vec<Option<OnPath>>,
-    /// Columns that begin a part.
-    begins: Vec<bool>,
 }
 
 /// The path through the chosen states.
@@ -54,26 +54,22 @@ pub(super) fn route(
     points: &[Point],
     chosen: &[Chosen],
 ) -> Route {
-    let mut route = Route::default();
+    let mut route = Route { legs: Vec::new(), at: Vec::with_capacity(chosen.len()) };
     let mut part = 0;
     let (mut middle, mut likely, mut over) = (Vec::new(), Vec::new(), Vec::new());
     for (i, state) in chosen.iter().enumerate() {
         let Some(candidate) = state.candidate else {
             route.at.push(None);
-            route.begins.push(false);
             continue;
         };
         let candidates = &lattice.candidates[lattice.candidates_of(i)];
         let here = candidates[candidate as usize];
         let before = state.step.and_then(|kind| Some((kind, chosen[i.checked_sub(1)?].candidate?)));
-        route.begins.push(before.is_none());
-        let states = &lattice.probability[lattice.states_of(i)];
         // At a junction of edges of one way, whichever it is on, the way is known.
         let way_of = |c: &Candidate| graph.way_at(c.edge, c.m).0;
         let way = way_of(&here);
-        let same = |c: &Candidate, p: f64| c.edge == here.edge || (p > NOTHING && way_of(c) == way);
-        let on_way = candidates.iter().zip(states).filter(|(c, p)| same(c, **p));
-        let probability = on_way.map(|(_, p)| p).sum::<f64>().min(1.0);
+        let same = |c: &&Candidate| c.edge == here.edge || (c.weight > NOTHING && way_of(c) == way);
+        let probability = candidates.iter().filter(same).map(|c| c.weight).sum::<f64>().min(1.0);
         match before {
             None => {
                 part += u32::from(!route.legs.is_empty());
@@ -108,14 +104,16 @@ pub(super) fn route(
                 }
             }
         }
-        route.at.push(Some(OnPath { leg: route.legs.len() - 1, m: here.m, probability }));
+        let leg = route.legs.len() as u32 - 1;
+        route.at.push(Some(OnPath { leg, m: here.m, probability, begins: before.is_none() }));
     }
     route
 }
 
 impl Lattice {
     fn steps_into(&self, model: &Model, points: &[Point], column: usize) -> Steps {
-        Steps::between(model, &points[self.columns[column - 1].point], &points[self.columns[column].point])
+        let point = |column: usize| &points[self.columns[column].point as usize];
+        Steps::between(model, point(column - 1), point(column))
     }
 
     /// Adds the edges that a step into a column touches to `out`.
@@ -211,19 +209,20 @@ impl Route {
     pub(super) fn points(
         &self,
         graph: &RoadGraph,
-        lattice: &Lattice,
+        columns: &[Column],
         trace: &Trace,
         fixes: &[GnssFix],
     ) -> Vec<MatchedPoint> {
-        let (columns, points) = (&lattice.columns, &trace.points);
+        let points = &trace.points;
         let mut out = vec![MatchedPoint::UNMATCHED; fixes.len()];
         let mut put = |point: &Point, at: OnPath| {
-            let edge = self.legs[at.leg].edge;
+            let edge = self.legs[at.leg as usize].edge;
             let (way, offset_m) = graph.way_at(edge, at.m);
             let (lon, lat) = graph.place(edge, at.m);
-            let place = &fixes[point.index].place;
+            let index = point.index as usize;
+            let place = &fixes[index].place;
             let (x, y) = point.plane.moved(lon, lat).to_m(place.lon_deg, place.lat_deg);
-            out[point.index] = MatchedPoint {
+            out[index] = MatchedPoint {
                 edge: Some(edge),
                 edge_m: at.m,
                 way: Some(way),
@@ -237,15 +236,15 @@ impl Route {
         let mut line = Vec::new();
         for (i, column) in columns.iter().enumerate() {
             if let Some(at) = self.at[i] {
-                put(&points[column.point], at);
+                put(&points[column.point as usize], at);
             }
             let Some(next) = columns.get(i + 1) else { continue };
-            let between = column.point + 1..next.point;
+            let between = column.point as usize + 1..next.point as usize;
             if between.is_empty() {
                 continue;
             }
             match (self.at[i], self.at[i + 1]) {
-                (Some(a), Some(b)) if !self.begins[i + 1] => {
+                (Some(a), Some(b)) if !b.begins => {
                     self.stretch(graph, a, b, &mut line);
                     let mut least = 0;
                     let count = between.len() as f64 + 1.0;
@@ -275,11 +274,11 @@ impl Route {
     fn stretch(&self, graph: &RoadGraph, a: OnPath, b: OnPath, line: &mut Vec<(f64, f64, OnPath)>) {
         line.clear();
         for leg in a.leg..=b.leg.max(a.leg) {
-            let Leg { edge, from_m, to_m, .. } = self.legs[leg];
+            let Leg { edge, from_m, to_m, .. } = self.legs[leg as usize];
             let from = if leg == a.leg { a.m } else { from_m };
             let to = if leg == b.leg { b.m } else { to_m };
             graph.line(edge, from, to.max(from), |lon, lat, m| {
-                line.push((lon, lat, OnPath { leg, m, probability: 0.0 }))
+                line.push((lon, lat, OnPath { leg, m, probability: 0.0, begins: false }))
             });
         }
     }
@@ -288,11 +287,13 @@ impl Route {
     pub(super) fn breaks(&self, lattice: &Lattice, trace: &Trace, gaps: &[(usize, String)]) -> Vec<Break> {
         let mut breaks = Vec::new();
         for (i, column) in lattice.columns.iter().enumerate() {
-            let index = trace.points[column.point].index;
-            let gap = gaps.iter().find(|g| g.0 == column.point);
+            let point = column.point as usize;
+            let index = trace.points[point].index as usize;
+            let gap = gaps.iter().find(|g| g.0 == point);
+            let begins = self.at[i].is_some_and(|at| at.begins);
             let reason = match (i.checked_sub(1).map(|j| self.at[j].is_some()), self.at[i].is_some()) {
                 (Some(_), true) if gap.is_some() => gap.map(|g| g.1.clone()),
-                (Some(true), true) if self.begins[i] => Some("no way leads here from the position before".to_string()),
+                (Some(true), true) if begins => Some("no way leads here from the position before".to_string()),
                 (Some(true) | None, false) => Some(match lattice.candidates_of(i).is_empty() {
                     true => "no road is near".to_string(),
                     false => "off the road".to_string(),
@@ -308,7 +309,7 @@ impl Route {
 /// Fixes that were not used (they repeat a time, or jump) are where the one before is; the first where the next is.
 fn fill_repeats(out: &mut [MatchedPoint], trace: &Trace, fixes: &[GnssFix]) {
     let mut used = vec![false; fixes.len()];
-    trace.points.iter().for_each(|p| used[p.index] = true);
+    trace.points.iter().for_each(|p| used[p.index as usize] = true);
     let mut before: Option<usize> = None;
     for i in 0..fixes.len() {
         if used[i] {

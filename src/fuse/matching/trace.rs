@@ -30,19 +30,23 @@ const BANDS_PER_DEGREE: f64 = 1000.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
     /// Index in the trace as given.
-    pub index: usize,
+    pub index: u32,
     /// Seconds from the first; guessed where the trace has no times.
     pub t_s: f64,
-    /// Smoothed longitude, degrees.
-    pub lon: f64,
-    /// Smoothed latitude, degrees.
-    pub lat: f64,
     /// The plane at the smoothed place.
     pub plane: LocalPlane,
-    /// Smoothed velocity east and north, m/s; `None` where it means nothing.
-    pub velocity: Option<[f64; 2]>,
+    /// Smoothed velocity east and north, m/s; 0 where it means nothing.
+    pub velocity: [f32; 2],
     /// One sigma of the velocity, m/s.
-    pub velocity_sigma_mps: f64,
+    pub velocity_sigma_mps: f32,
+}
+
+impl Point {
+    /// Longitude and latitude of the smoothed place, degrees.
+    #[inline]
+    pub(super) fn degrees(&self) -> (f64, f64) {
+        self.plane.origin()
+    }
 }
 
 /// A trace, smoothed.
@@ -93,9 +97,10 @@ pub(super) fn prepare(fixes: &[GnssFix]) -> Trace {
                 }
                 _ => None,
             };
-            let velocity = told.or(Some(motion.v).filter(|_| near && z.len() > 1));
-            let velocity_sigma_mps = if told.is_some() { 1.0 } else { motion.vv.max(0.0).sqrt() };
-            Point { index, t_s: t[k], lon, lat, plane: planes.at(lon, lat), velocity, velocity_sigma_mps }
+            let velocity = told.or(Some(motion.v).filter(|_| near && z.len() > 1)).unwrap_or_default();
+            let velocity_sigma_mps = if told.is_some() { 1.0 } else { motion.vv.max(0.0).sqrt() as f32 };
+            let (index, velocity) = (index as u32, velocity.map(|v| v as f32));
+            Point { index, t_s: t[k], plane: planes.at(lon, lat), velocity, velocity_sigma_mps }
         })
         .collect();
     Trace { points, noise_m, timed }
@@ -241,9 +246,9 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Kept {
     /// Its index.
-    pub point: usize,
+    pub point: u32,
     /// Seconds that the trace stayed around it.
-    pub stay_s: f64,
+    pub stay_s: f32,
 }
 
 /// Points that lie at least `apart_m` from the one kept before; the first and the last stay.
@@ -251,22 +256,23 @@ pub(super) fn thin(points: &[Point], apart_m: f64) -> Vec<Kept> {
     let mut kept: Vec<Kept> = Vec::new();
     for (i, point) in points.iter().enumerate() {
         let far = kept.last().is_none_or(|last| {
-            let (x, y) = points[last.point].plane.to_m(point.lon, point.lat);
+            let (lon, lat) = point.degrees();
+            let (x, y) = points[last.point as usize].plane.to_m(lon, lat);
             x * x + y * y >= apart_m * apart_m
         });
         if far {
-            kept.push(Kept { point: i, stay_s: 0.0 });
+            kept.push(Kept { point: i as u32, stay_s: 0.0 });
         } else if let Some(last) = kept.last_mut() {
-            last.stay_s = point.t_s - points[last.point].t_s;
+            last.stay_s = (point.t_s - points[last.point as usize].t_s) as f32;
         }
     }
     let (Some(end), Some(&last)) = (points.len().checked_sub(1), kept.last()) else { return kept };
-    if last.point < end {
+    if (last.point as usize) < end {
         // The end takes the place of the one that it is too near to.
         if kept.len() > 1 {
             kept.pop();
         }
-        kept.push(Kept { point: end, stay_s: last.stay_s });
+        kept.push(Kept { point: end as u32, stay_s: last.stay_s });
     }
     kept
 }
