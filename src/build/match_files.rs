@@ -168,9 +168,11 @@ struct BreakJson<'a> {
 }
 
 /// Decimal places of metres and probabilities: a tenth of a millimetre, or a ten-thousandth.
-const SHORT: u32 = 4;
+const SHORT: usize = 4;
 /// Decimal places of degrees: a millimetre.
-const DEGREES: u32 = 8;
+const DEGREES: usize = 8;
+/// No number has more.
+const MOST_PLACES: usize = DEGREES;
 /// Text is handed on in pieces of so many bytes.
 const PIECE: usize = 1 << 16;
 
@@ -188,29 +190,33 @@ fn degrees(value: f64) -> f64 {
 ///
 /// It reads as [`short`] or [`degrees`] of the number. A number's shortest digits are sought in general; where the places
 /// are known, they are those of a whole number.
-fn put_decimal(out: &mut Vec<u8>, value: f64, places: u32) {
-    let power = 10_u32.pow(places);
-    let whole = libm::round(value * f64::from(power));
+fn put_decimal<const PLACES: usize>(out: &mut Vec<u8>, value: f64) {
+    let power = const { 10_u64.pow(PLACES as u32) };
+    let whole = libm::round(value * power as f64);
     // Beyond 15 digits the rounded number has others.
     if whole.is_nan() || whole.abs() >= 1e15 {
-        let value = if value.is_finite() { (whole / f64::from(power)).to_string() } else { "null".to_string() };
+        let value = if value.is_finite() { (whole / power as f64).to_string() } else { "null".to_string() };
         out.extend_from_slice(value.as_bytes());
         return;
     }
     if whole < 0.0 {
         out.push(b'-');
     }
-    let places = places as usize;
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(whole.abs() as u64).as_bytes();
-    let (units, parts) = digits.split_at(digits.len().saturating_sub(places));
-    out.extend_from_slice(if units.is_empty() { b"0" } else { units });
-    out.push(b'.');
-    let first = out.len();
-    out.resize(first + places - parts.len(), b'0');
-    out.extend_from_slice(parts);
-    let zeros = out[first + 1..].iter().rev().take_while(|digit| **digit == b'0').count();
-    out.truncate(out.len() - zeros);
+    let whole = whole.abs() as u64;
+    put_integer(out, whole / power);
+    let mut text = [b'0'; 1 + MOST_PLACES];
+    text[0] = b'.';
+    let mut rest = whole % power;
+    for digit in text[1..=PLACES].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let zeros = text[2..=PLACES].iter().rev().take_while(|digit| **digit == b'0').count();
+    out.extend_from_slice(&text[..=PLACES - zeros]);
+}
+
+fn put_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 impl PointJson {
@@ -228,25 +234,28 @@ impl PointJson {
 
     /// Adds the point as one JSON object.
     fn put(&self, out: &mut Vec<u8>) {
-        let integer = |out: &mut Vec<u8>, name: &str, value: Option<i64>| {
-            out.extend_from_slice(name.as_bytes());
-            match value {
-                Some(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
-                None => out.extend_from_slice(b"null"),
-            }
+        let integer = |out: &mut Vec<u8>, value: Option<i64>| match value {
+            Some(value) => put_integer(out, value),
+            None => out.extend_from_slice(b"null"),
         };
-        let decimal = |out: &mut Vec<u8>, name: &str, value: Option<f64>, places: u32| {
-            out.extend_from_slice(name.as_bytes());
-            put_decimal(out, value.unwrap_or(f64::NAN), places);
-        };
-        integer(out, "{\"index\":", Some(self.index as i64));
-        integer(out, ",\"t_ns\":", self.t_ns);
-        integer(out, ",\"way_id\":", self.way_id);
-        decimal(out, ",\"offset_m\":", self.offset_m, SHORT);
-        decimal(out, ",\"lon\":", self.lon, DEGREES);
-        decimal(out, ",\"lat\":", self.lat, DEGREES);
-        decimal(out, ",\"distance_m\":", self.distance_m, SHORT);
-        decimal(out, ",\"probability\":", self.probability, SHORT);
+        let short = |out: &mut Vec<u8>, value: Option<f64>| put_decimal::<SHORT>(out, value.unwrap_or(f64::NAN));
+        let degrees = |out: &mut Vec<u8>, value: Option<f64>| put_decimal::<DEGREES>(out, value.unwrap_or(f64::NAN));
+        out.extend_from_slice(b"{\"index\":");
+        put_integer(out, self.index);
+        out.extend_from_slice(b",\"t_ns\":");
+        integer(out, self.t_ns);
+        out.extend_from_slice(b",\"way_id\":");
+        integer(out, self.way_id);
+        out.extend_from_slice(b",\"offset_m\":");
+        short(out, self.offset_m);
+        out.extend_from_slice(b",\"lon\":");
+        degrees(out, self.lon);
+        out.extend_from_slice(b",\"lat\":");
+        degrees(out, self.lat);
+        out.extend_from_slice(b",\"distance_m\":");
+        short(out, self.distance_m);
+        out.extend_from_slice(b",\"probability\":");
+        short(out, self.probability);
         out.push(b'}');
     }
 }
@@ -480,9 +489,12 @@ mod tests {
 
     #[test]
     fn decimals_read_as_the_rounded_number() {
-        let text = |value: f64, places: u32| {
+        let text = |value: f64, places: usize| {
             let mut out = Vec::new();
-            put_decimal(&mut out, value, places);
+            match places {
+                SHORT => put_decimal::<SHORT>(&mut out, value),
+                _ => put_decimal::<DEGREES>(&mut out, value),
+            }
             String::from_utf8(out).expect("text")
         };
         for (value, want) in

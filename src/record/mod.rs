@@ -20,7 +20,8 @@ pub use recording::{
     MessageLayout, MessageRef, PoseFix, Recording, Tilt, WheelReading, comes_compensated,
 };
 pub use road_graph::{
-    Mode, Modes, NextState, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay, Segment, Via,
+    Mode, Modes, Nearby, NextState, NodeFlags, Piece, Restriction, RoadGraph, RoadGraphBuilder, RoadLine, RoadWay,
+    Segment, Via,
 };
 pub use sound::Sound;
 pub use source_ref::{SourceFile, SourceRef};

@@ -1,6 +1,6 @@
 //! Where on the graph a position may be.
 
-use crate::record::{Mode, RoadGraph, Segment};
+use crate::record::{Mode, Nearby, RoadGraph, Segment};
 
 use super::trace::Point;
 
@@ -39,7 +39,7 @@ pub(super) struct Candidate {
 /// Finds candidates; keeps its buffers.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    segments: Vec<Segment>,
+    nearby: Nearby,
     places: Vec<Segment>,
 }
 
@@ -61,9 +61,9 @@ impl Finder {
     ) {
         let mut radius = NEAR_M.max(SIGMAS * sigma_m);
         loop {
-            graph.near(&point.plane, point.degrees(), radius, &mut self.segments);
-            self.segments.retain(|s| graph.usable(s.road, mode).contains(&true));
-            if !self.segments.is_empty() || radius >= FAR_M {
+            graph.near(&point.plane, point.degrees(), radius, &mut self.nearby);
+            self.nearby.segments.retain(|s| graph.usable(s.road, mode).contains(&true));
+            if !self.nearby.segments.is_empty() || radius >= FAR_M {
                 break;
             }
             radius = (radius * 2.0).min(FAR_M);
@@ -93,7 +93,7 @@ impl Finder {
         self.places.clear();
         let mut highest = 0.0;
         let mut before: Option<Segment> = None;
-        for &segment in &self.segments {
+        for &segment in &self.nearby.segments {
             let goes_on = before.is_some_and(|b| b.road == segment.road && b.point + 1 == segment.point);
             before = Some(segment);
             match self.places.last_mut() {

@@ -71,8 +71,8 @@ impl Eq for Open {}
 
 impl Ord for Open {
     fn cmp(&self, other: &Open) -> Ordering {
-        // The heap gives the greatest first.
-        other.cost_m.total_cmp(&self.cost_m).then(other.label.cmp(&self.label))
+        // The heap gives the greatest first. No cost is negative: their bits are in their order.
+        other.cost_m.to_bits().cmp(&self.cost_m.to_bits()).then(other.label.cmp(&self.label))
     }
 }
 

@@ -47,16 +47,17 @@ pub(super) struct Step {
 pub(super) struct Start {
     edge: u32,
     m: f64,
-    /// Metres to the end of the edge.
+    /// Metres from there to the end of the edge, and of the whole edge.
     rest_m: f64,
+    length_m: f64,
     /// The search from there, once it was needed.
     search: Option<usize>,
 }
 
 impl Start {
     pub(super) fn at(graph: &RoadGraph, candidate: &Candidate) -> Start {
-        let rest_m = graph.length_m(candidate.edge) - candidate.m;
-        Start { edge: candidate.edge, m: candidate.m, rest_m, search: None }
+        let length_m = graph.length_m(candidate.edge);
+        Start { edge: candidate.edge, m: candidate.m, rest_m: length_m - candidate.m, length_m, search: None }
     }
 }
 
@@ -113,7 +114,7 @@ impl Steps {
                 return best;
             }
         } else if a.edge == b.edge ^ 1 {
-            let there = graph.length_m(a.edge) - b.m;
+            let there = a.length_m - b.m;
             offer(Kind::Round, self.log((there - a.m).abs()) - TURN_ROUND);
         }
         let ends = a.rest_m + b.m;

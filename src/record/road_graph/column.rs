@@ -1,6 +1,10 @@
 //! [`Column`]: an array of plain values, in memory or in a mapped file.
+//!
+//! Matching looks at an array hundreds of times a position. To cut a file's bytes and to check how they lie each time takes a
+//! tenth of its time, so that is done once: hence the `unsafe` of this module, which nothing outside can misuse.
 
 use std::ops::{Deref, Range};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use bytemuck::Pod;
@@ -11,15 +15,29 @@ use memmap2::Mmap;
 pub(super) enum Column<T: Pod> {
     /// In memory.
     Owned(Vec<T>),
-    /// Bytes of a file, which [`Column::mapped`] found to be whole values.
-    Mapped(Arc<Mmap>, Range<usize>),
+    /// In a file.
+    Mapped(Mapped<T>),
 }
+
+/// Whole, aligned values in a mapped file.
+#[derive(Debug, Clone)]
+pub(super) struct Mapped<T: Pod> {
+    /// Where they are, within the bytes of `_file`.
+    values: NonNull<[T]>,
+    /// What keeps them mapped: it is never written to, and its bytes stay where they are, whoever moves the handle.
+    _file: Arc<Mmap>,
+}
+
+// SAFETY: the values are read only, as those of an `Arc<[T]>` are, and a `Pod` is plain data.
+unsafe impl<T: Pod + Sync> Send for Mapped<T> {}
+// SAFETY: as above.
+unsafe impl<T: Pod + Sync> Sync for Mapped<T> {}
 
 impl<T: Pod> Column<T> {
     /// A part of a mapped file; `None` where it is not there, or does not hold whole, aligned values.
     pub(super) fn mapped(file: &Arc<Mmap>, range: Range<usize>) -> Option<Column<T>> {
-        bytemuck::try_cast_slice::<u8, T>(file.get(range.clone())?).ok()?;
-        Some(Column::Mapped(Arc::clone(file), range))
+        let values = bytemuck::try_cast_slice::<u8, T>(file.get(range)?).ok()?;
+        Some(Column::Mapped(Mapped { values: NonNull::from(values), _file: Arc::clone(file) }))
     }
 
     /// The values, to be added to. Those of a file are copied first.
@@ -52,7 +70,8 @@ impl<T: Pod> Deref for Column<T> {
     fn deref(&self) -> &[T] {
         match self {
             Column::Owned(values) => values,
-            Column::Mapped(file, range) => bytemuck::cast_slice(&file[range.clone()]),
+            // SAFETY: `Column::mapped` made it of a slice of the file, which lives as long as `self`.
+            Column::Mapped(mapped) => unsafe { mapped.values.as_ref() },
         }
     }
 }

@@ -25,6 +25,34 @@ pub struct Segment {
     pub direction: (f64, f64),
 }
 
+/// The segments near a place. Kept from place to place, it remembers which roads they belong to.
+#[derive(Debug, Clone, Default)]
+pub struct Nearby {
+    /// The segments that were found last, in the order of roads.
+    pub segments: Vec<Segment>,
+    /// Roads of segments that were found before, by the last bits of their points. They are guesses, checked before use.
+    roads: Vec<u32>,
+}
+
+/// So many roads are remembered: a power of two.
+const REMEMBERED: usize = 256;
+
+impl Nearby {
+    /// Fills in the roads of the segments.
+    fn fill_roads(&mut self, graph: &RoadGraph) {
+        self.roads.resize(REMEMBERED, 0);
+        let roads = &graph.roads[..];
+        for segment in &mut self.segments {
+            let guess = &mut self.roads[segment.point as usize % REMEMBERED];
+            let begins = |road: u32| roads.get(road as usize).is_some_and(|r| r.first_point <= segment.point);
+            if !begins(*guess) || begins(*guess + 1) {
+                *guess = roads.partition_point(|r| r.first_point <= segment.point) as u32 - 1;
+            }
+            segment.road = *guess;
+        }
+    }
+}
+
 /// Cells of a grid over all segments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grid {
@@ -121,8 +149,9 @@ impl Grid {
         plane: &LocalPlane,
         (lon, lat): (f64, f64),
         radius_m: f64,
-        found: &mut Vec<Segment>,
+        nearby: &mut Nearby,
     ) {
+        let found = &mut nearby.segments;
         found.clear();
         if self.columns.is_empty() {
             return;
@@ -137,9 +166,9 @@ impl Grid {
         let (all_rows, all_columns, all_cells) = (&self.rows[..], &self.columns[..], &self.cells[..]);
         let (all_entries, all_points, along) = (&self.entries[..], &graph.points[..], &graph.along[..]);
         // Most segments of a cell lie beyond reach on one side: whole numbers tell that.
-        let reach = |v: f64| v.clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
-        let (west, east) = (reach(libm::floor(px - dx)), reach(libm::ceil(px + dx)));
-        let (south, north) = (reach(libm::floor(py - dy)), reach(libm::ceil(py + dy)));
+        // One unit for their rounding, towards 0.
+        let (west, east) = ((px - dx - 1.0) as i32, (px + dx + 1.0) as i32);
+        let (south, north) = ((py - dy - 1.0) as i32, (py + dy + 1.0) as i32);
         let to_m = |[x, y]: [i32; 2]| ((f64::from(x) - px) * x_m, (f64::from(y) - py) * y_m);
         let radius2 = radius_m * radius_m;
         for row in rows {
@@ -179,13 +208,6 @@ impl Grid {
         // A segment is in every cell that it passes.
         found.sort_unstable_by_key(|s| s.point);
         found.dedup_by_key(|s| s.point);
-        let (mut road, roads) = (0u32, &graph.roads[..]);
-        for segment in found {
-            let after = |r: u32| roads.get(r as usize + 1).is_none_or(|n| n.first_point > segment.point);
-            if !after(road) {
-                road = roads.partition_point(|r| r.first_point <= segment.point) as u32 - 1;
-            }
-            segment.road = road;
-        }
+        nearby.fill_roads(graph);
     }
 }

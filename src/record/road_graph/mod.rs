@@ -16,7 +16,7 @@ mod turns;
 use crate::coord::{BBox, LocalPlane};
 
 pub use build::{NodeFlags, Restriction, RoadGraphBuilder, RoadLine, Via};
-pub use grid::Segment;
+pub use grid::{Nearby, Segment};
 pub use modes::{Mode, Modes};
 
 use column::Column;
@@ -212,6 +212,7 @@ impl RoadGraph {
     }
 
     /// Whether a mode may use a road along its geometry, and against it.
+    #[inline]
     pub fn usable(&self, road: u32, mode: Mode) -> [bool; 2] {
         self.roads[road as usize].access.map(|a| a.has(mode))
     }
@@ -252,6 +253,7 @@ impl RoadGraph {
     }
 
     /// The edges that leave a node, usable or not, ascending.
+    #[inline]
     fn leaving(&self, node: u32) -> &[u32] {
         let from = self.nodes[node as usize].first_out as usize;
         let to = self.nodes.get(node as usize + 1).map_or(self.out.len(), |n| n.first_out as usize);
@@ -302,6 +304,7 @@ impl RoadGraph {
     }
 
     /// The points of a road: degrees and metres from its start.
+    #[inline]
     fn road_points(&self, road: u32) -> std::ops::Range<usize> {
         let from = self.roads[road as usize].first_point as usize;
         let to = self.roads.get(road as usize + 1).map_or(self.points.len(), |r| r.first_point as usize);
@@ -313,12 +316,14 @@ impl RoadGraph {
         BBox::of_points((0..self.points.len()).map(|point| self.degrees(point)))
     }
 
+    #[inline]
     fn degrees(&self, point: usize) -> (f64, f64) {
         let [x, y] = self.points[point];
         (f64::from(x) / PER_DEGREE, f64::from(y) / PER_DEGREE)
     }
 
     /// Metres along an edge of a place given along its road, and the other way round.
+    #[inline]
     pub fn along_edge(&self, edge: u32, m: f64) -> f64 {
         if edge.is_multiple_of(2) { m } else { (self.length_m(edge) - m).max(0.0) }
     }
@@ -336,6 +341,7 @@ impl RoadGraph {
     }
 
     /// The index of the point at or before `m` metres along a road that is not its last.
+    #[inline]
     fn segment_at(&self, range: &std::ops::Range<usize>, m: f64) -> usize {
         let inner = &self.along[range.start + 1..range.end - 1];
         range.start + inner.partition_point(|&a| f64::from(a) <= m)
@@ -380,6 +386,7 @@ impl RoadGraph {
     }
 
     /// The stretches of a road.
+    #[inline]
     fn stretches_of(&self, road: u32) -> std::ops::Range<usize> {
         let from = self.roads[road as usize].first_stretch as usize;
         let to = self.roads.get(road as usize + 1).map_or(self.stretches.len(), |r| r.first_stretch as usize);
@@ -404,6 +411,7 @@ impl RoadGraph {
     }
 
     /// The way and the metres along it at `m` metres along the road, within a stretch.
+    #[inline]
     fn on_way(&self, stretch: usize, side: usize, m: f64) -> (u32, f64) {
         let Stretch { point, sides, .. } = self.stretches[stretch];
         // What nobody may drive still lies on the way of the other direction.
@@ -446,8 +454,8 @@ impl RoadGraph {
         }
     }
 
-    /// Gives `visit` every segment of a road within `radius_m` of a place, in the order of roads; see [`Segment`].
-    pub fn near(&self, plane: &LocalPlane, at: (f64, f64), radius_m: f64, found: &mut Vec<Segment>) {
+    /// Fills `found` with every segment of a road within `radius_m` of a place (degrees), in the order of roads.
+    pub fn near(&self, plane: &LocalPlane, at: (f64, f64), radius_m: f64, found: &mut Nearby) {
         self.grid.near(self, plane, at, radius_m, found);
     }
 

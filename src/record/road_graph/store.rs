@@ -214,7 +214,7 @@ impl Arrays<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Mode, Modes, Restriction, RoadGraphBuilder, RoadLine, Via};
+    use super::super::{Mode, Modes, Nearby, Restriction, RoadGraphBuilder, RoadLine, Via};
     use super::*;
     use crate::coord::LocalPlane;
 
@@ -266,9 +266,9 @@ mod tests {
         };
         assert_eq!(next(&opened), next(&graph));
         let near = |graph: &RoadGraph| {
-            let mut found = Vec::new();
+            let mut found = Nearby::default();
             graph.near(&LocalPlane::at(127.0, 37.5), (127.0005, 37.5008), 90.0, &mut found);
-            found
+            found.segments
         };
         assert!(!near(&graph).is_empty());
         assert_eq!(near(&opened), near(&graph));
