@@ -171,8 +171,6 @@ struct BreakJson<'a> {
 const SHORT: usize = 4;
 /// Decimal places of degrees: a millimetre.
 const DEGREES: usize = 8;
-/// No number has more.
-const MOST_PLACES: usize = DEGREES;
 /// Text is handed on in pieces of so many bytes.
 const PIECE: usize = 1 << 16;
 
@@ -199,20 +197,32 @@ fn put_decimal<const PLACES: usize>(out: &mut Vec<u8>, value: f64) {
         out.extend_from_slice(value.as_bytes());
         return;
     }
+    // From the last digit to the first; the copy that follows is the only one.
+    let mut text = [b'0'; 32];
+    let mut first = text.len();
+    let mut put = |c: u8| {
+        first -= 1;
+        text[first] = c;
+    };
+    let digits = whole.abs() as u64;
+    let (mut units, mut parts) = (digits / power, (digits % power) as u32);
+    for _ in 0..PLACES {
+        put(b'0' + (parts % 10) as u8);
+        parts /= 10;
+    }
+    put(b'.');
+    loop {
+        put(b'0' + (units % 10) as u8);
+        units /= 10;
+        if units == 0 {
+            break;
+        }
+    }
     if whole < 0.0 {
-        out.push(b'-');
+        put(b'-');
     }
-    let whole = whole.abs() as u64;
-    put_integer(out, whole / power);
-    let mut text = [b'0'; 1 + MOST_PLACES];
-    text[0] = b'.';
-    let mut rest = whole % power;
-    for digit in text[1..=PLACES].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let zeros = text[2..=PLACES].iter().rev().take_while(|digit| **digit == b'0').count();
-    out.extend_from_slice(&text[..=PLACES - zeros]);
+    let zeros = text.iter().rev().take(PLACES - 1).take_while(|digit| **digit == b'0').count();
+    out.extend_from_slice(&text[first..text.len() - zeros]);
 }
 
 fn put_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {

@@ -13,10 +13,12 @@ const ROUND: u16 = 10;
 const DEAD_END: u16 = 3;
 /// What turning by 90° costs in comparison with ways without, metres.
 const TURN_M: f64 = 10.0;
-/// Searches are remembered in so many sets…
-const SETS: usize = 32;
-/// … of so many.
+/// Searches are remembered in sets of so many: …
 const WAYS: usize = 4;
+/// … in so many sets during the first trace, which comes by a street once, …
+const FIRST_SETS: usize = 32;
+/// … and in up to so many during later ones, which share streets.
+const MOST_SETS: usize = 512;
 /// No state.
 const NONE: u32 = u32::MAX;
 
@@ -240,14 +242,21 @@ pub(super) struct Searches {
 }
 
 impl Searches {
+    /// To be called before each trace: makes room for more searches. Those so far are forgotten where there was less.
+    pub(super) fn begin_trace(&mut self) {
+        let size = (self.all.len() * 2).clamp(FIRST_SETS * WAYS, MOST_SETS * WAYS);
+        if size > self.all.len() {
+            self.sources.clear();
+            self.sources.resize(size, NONE);
+            self.all.resize_with(size, Search::default);
+        }
+    }
+
     /// The search from the end of an edge, for [`Searches::get`] until the next is asked for.
     pub(super) fn from(&mut self, graph: &RoadGraph, mode: Mode, edge: u32) -> usize {
-        if self.all.is_empty() {
-            self.sources.resize(SETS * WAYS, NONE);
-            self.all.resize_with(SETS * WAYS, Search::default);
-        }
         self.clock += 1;
-        let first = (edge.wrapping_mul(0x9e37_79b1) >> 16) as usize % SETS * WAYS;
+        let sets = self.all.len() / WAYS;
+        let first = (edge.wrapping_mul(0x9e37_79b1) >> 16) as usize % sets * WAYS;
         let set = first..first + WAYS;
         let at = match set.clone().find(|i| self.sources[*i] == edge) {
             Some(at) => at,
