@@ -347,6 +347,17 @@ fn a_stream_tells_nearly_what_the_whole_trace_does() {
 }
 
 #[test]
+fn what_a_matcher_has_learned_changes_nothing() {
+    let (graph, _) = town(1, false).build();
+    let there = drive(&[(50.0, 0.0), (300.0, 0.0), (300.0, 400.0)]);
+    let across = drive(&[(500.0, 350.0), (500.0, 100.0), (100.0, 100.0), (100.0, 480.0)]);
+    let mut matcher = Matcher::new(&graph, Mode::Car);
+    for fixes in [&there, &across].into_iter().cycle().take(12) {
+        assert_eq!(matcher.run(fixes), Matcher::new(&graph, Mode::Car).run(fixes));
+    }
+}
+
+#[test]
 fn off_the_road_is_unmatched_and_said() {
     // 400 m of open field in the north.
     let mut corners = vec![(300.0, 100.0), (300.0, 480.0), (300.0, 900.0), (310.0, 900.0)];

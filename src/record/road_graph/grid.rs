@@ -211,3 +211,39 @@ impl Grid {
         nearby.fill_roads(graph);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Modes, RoadGraphBuilder, RoadLine};
+    use super::*;
+
+    /// Streets to the east, 11 m apart, with so many nodes each.
+    fn streets(nodes: i64) -> RoadGraph {
+        let mut builder = RoadGraphBuilder::default();
+        for street in 0..8 {
+            builder.lines.push(RoadLine {
+                id: street,
+                nodes: (0..nodes).map(|k| 100 * street + k).collect(),
+                points: (0..nodes).map(|k| (127.0 + 1e-4 * k as f64, 37.0 + 1e-4 * street as f64)).collect(),
+                access: [Modes::ALL; 2],
+                ..RoadLine::default()
+            });
+        }
+        builder.build().0
+    }
+
+    #[test]
+    fn what_was_found_before_changes_nothing_even_on_another_graph() {
+        let mut kept = Nearby::default();
+        for graph in [streets(2), streets(5), streets(2), streets(9)] {
+            for place in [(127.0001, 37.0), (127.0001, 37.0007)] {
+                let plane = LocalPlane::at(place.0, place.1);
+                let mut fresh = Nearby::default();
+                graph.near(&plane, place, 50.0, &mut fresh);
+                graph.near(&plane, place, 50.0, &mut kept);
+                assert!(fresh.segments.len() > 3);
+                assert_eq!(kept.segments, fresh.segments);
+            }
+        }
+    }
+}
