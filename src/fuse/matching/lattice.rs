@@ -224,8 +224,9 @@ impl Lattice {
     fn drop_rivals(&mut self, column: &Column) {
         let here = &self.candidates[column.first_candidate as usize..];
         let (_, highest) = max(&self.best);
-        let mut kept = column.first_link as usize;
-        for i in kept..self.links.len() {
+        let first = column.first_link as usize;
+        let mut kept = first;
+        for i in first..self.links.len() {
             let link = self.links[i];
             let (from, to) = (link.from as usize, link.to as usize);
             let log = self.before[from] + f64::from(link.weight) + here[to].weight;
