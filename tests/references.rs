@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, cast, front, make, make_with, one_thing, panorama, sees, write};
 use nalgebra::Vector3;
-use worldloom::coord::{Camera, EnuFrame, Geodetic, Pose};
-use worldloom::dataset::rows::FrameRow;
-use worldloom::dataset::{Dataset, DepthSource};
+use worldloom::coord::{Camera, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
+use worldloom::dataset::rows::{FrameRow, ReferenceRow};
+use worldloom::dataset::{Dataset, DepthSource, WindowWarp};
 use worldloom::render::{SourceRays, Splat, Surface, lidar_depth};
+use worldloom::sample::SampleRow;
 use worldloom::show::sheet;
 
 const CONFIG: &str = r#"
@@ -39,10 +40,15 @@ method = "none"
 "#;
 
 fn world(folder: &Path) -> PathBuf {
+    world_of(folder, front())
+}
+
+/// A drive through the square with a camera, and three surveys of it.
+fn world_of(folder: &Path, camera: CameraIntrinsics) -> PathBuf {
     let drive = Drive {
         name: "drive",
         channel: "front",
-        camera: front(),
+        camera,
         start_ns: NOON_NS,
         x: [-8.0, 2.0],
         y: 0.0,
@@ -98,50 +104,11 @@ fn references_are_of_another_day_see_what_they_say_and_warp_to_the_target() {
         assert!(winter.into_iter().all(|r| r.overlap_source.as_deref() == Some("footprint")));
         assert!(references[2].ahead_m.is_some_and(|m| (0.0..3.1).contains(&m)));
 
-        // What it sees by casting rays, pixel by pixel.
-        let source = dataset.frame(&geometric.frame_id).expect("there");
-        let eye = dataset.posed(&source).expect("read").expect("calibrated").world_se3_camera;
-        let eye = dataset.between(&sample.recording_id, &source.recording_id).expect("read") * eye;
         let warp = dataset.warp(&sample, "front", None).expect("warped").expect("a reference");
         assert_eq!(warp.frame_id, geometric.frame_id);
-        for (tick, target) in dataset.pictures(&sample, "front").expect("read").into_iter().enumerate() {
-            let Some(target) = target else {
-                assert!(geometric.overlap[tick].is_nan());
-                continue;
-            };
-            let posed = dataset.posed(&target).expect("read").expect("calibrated");
-            let picture = dataset.image(&target).expect("a picture");
-            let (mut visible, mut decided, mut alike, mut error, mut seen) = (0u32, 0u32, 0u32, 0.0, 0u32);
-            // The recording's frame begins at its first pose.
-            let origin = EnuFrame::new(dataset.recording(&sample.recording_id).expect("there").origin);
-            let shift = EnuFrame::new(ORIGIN).to_enu(origin.origin());
-            for (column, row, pixel) in picture.enumerate_pixels() {
-                let ray = posed.camera.unproject(f64::from(column), f64::from(row)).expect("a ray");
-                let (from, ray) = (posed.world_se3_camera.translation + shift, posed.world_se3_camera.rotation * ray);
-                let away = cast(from, ray).map(|(t, _)| from + ray * t - (eye.translation + shift));
-                let free = away.is_some_and(|away| sees(eye.translation + shift, away));
-                visible += u32::from(free);
-                // Where a pixel of the source holds two things it tells of one: at its edges nothing is asked.
-                if away.is_some_and(|away| !one_thing(eye.translation + shift, away)) {
-                    continue;
-                }
-                let warped = warp.seen[[tick, row as usize, column as usize]] == 255;
-                decided += 1;
-                alike += u32::from(free == warped);
-                if free && warped {
-                    seen += 1;
-                    for channel in 0..3 {
-                        let found = warp.rgb[[tick, row as usize, column as usize, channel]];
-                        error += (f64::from(pixel.0[channel]) - f64::from(found)).powi(2);
-                    }
-                }
-            }
-            let pixels = f64::from(picture.width() * picture.height());
-            let share = f64::from(visible) / pixels;
-            let psnr = 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10();
-            assert!((share - geometric.overlap[tick]).abs() <= 0.01, "{share} {}", geometric.overlap[tick]);
-            let alike = f64::from(alike) / f64::from(decided);
-            assert!(f64::from(decided) / pixels >= 0.8 && alike >= 0.99 && psnr >= 30.0, "{decided} {alike} {psnr}");
+        for tick in compare(&dataset, &sample, geometric, &warp) {
+            assert!((tick.visible - tick.overlap).abs() <= 0.01, "{tick:?}");
+            assert!(tick.decided >= 0.8 && tick.alike >= 0.99 && tick.psnr >= 30.0, "{tick:?}");
         }
         let page = sheet(&dataset, &sample).expect("drawn");
         let parts: Vec<&str> = page.parts.iter().map(|p| p.name.as_str()).collect();
@@ -150,6 +117,111 @@ fn references_are_of_another_day_see_what_they_say_and_warp_to_the_target() {
         let rays = dataset.rays(&sample, "front", [9, 16]).expect("read").expect("calibrated");
         assert_eq!(rays.shape(), [sample.poses.len(), 6, 9, 16]);
         assert!(dataset.rays(&sample, "front", [0, 16]).is_err());
+    }
+}
+
+/// A tick's picture beside what a reference is warped to there.
+#[derive(Debug)]
+struct Compared {
+    /// The share of its pixels that the reference sees, by casting rays and as the data set has it.
+    visible: f64,
+    overlap: f64,
+    /// The share of its pixels where the reference shows one thing, and of these the share that are holes in both or neither.
+    decided: f64,
+    alike: f64,
+    /// Over what both see there, decibels.
+    psnr: f64,
+}
+
+/// Compares a warp of the camera `front` with its own pictures and with what rays meet, pixel by pixel.
+fn compare(dataset: &Dataset, sample: &SampleRow, reference: &ReferenceRow, warp: &WindowWarp) -> Vec<Compared> {
+    let source = dataset.frame(&reference.frame_id).expect("there");
+    let eye = dataset.posed(&source).expect("read").expect("calibrated").world_se3_camera;
+    let eye = dataset.between(&sample.recording_id, &source.recording_id).expect("read") * eye;
+    // The recording's frame begins at its first pose.
+    let origin = EnuFrame::new(dataset.recording(&sample.recording_id).expect("there").origin);
+    let shift = EnuFrame::new(ORIGIN).to_enu(origin.origin());
+    let eye = eye.translation + shift;
+    let mut ticks = Vec::new();
+    for (tick, target) in dataset.pictures(sample, "front").expect("read").into_iter().enumerate() {
+        let Some(target) = target else {
+            assert!(reference.overlap[tick].is_nan());
+            continue;
+        };
+        let posed = dataset.posed(&target).expect("read").expect("calibrated");
+        let picture = dataset.image(&target).expect("a picture");
+        let (mut visible, mut decided, mut alike, mut error, mut seen) = (0u32, 0u32, 0u32, 0.0, 0u32);
+        for (column, row, pixel) in picture.enumerate_pixels() {
+            let ray = posed.camera.unproject(f64::from(column), f64::from(row)).expect("a ray");
+            let (from, ray) = (posed.world_se3_camera.translation + shift, posed.world_se3_camera.rotation * ray);
+            let away = cast(from, ray).map(|(t, _)| from + ray * t - eye);
+            let free = away.is_some_and(|away| sees(eye, away));
+            visible += u32::from(free);
+            // Where a pixel of the source holds two things it tells of one: at its edges nothing is asked.
+            if away.is_some_and(|away| !one_thing(eye, away)) {
+                continue;
+            }
+            let warped = warp.seen[[tick, row as usize, column as usize]] == 255;
+            decided += 1;
+            alike += u32::from(free == warped);
+            if free && warped {
+                seen += 1;
+                for channel in 0..3 {
+                    let found = warp.rgb[[tick, row as usize, column as usize, channel]];
+                    error += (f64::from(pixel.0[channel]) - f64::from(found)).powi(2);
+                }
+            }
+        }
+        let pixels = f64::from(picture.width() * picture.height());
+        ticks.push(Compared {
+            visible: f64::from(visible) / pixels,
+            overlap: reference.overlap[tick],
+            decided: f64::from(decided) / pixels,
+            alike: f64::from(alike) / f64::from(decided),
+            psnr: 10.0 * (255.0_f64.powi(2) * 3.0 * f64::from(seen) / error).log10(),
+        });
+    }
+    ticks
+}
+
+/// Lenses other than a pinhole, with figures of the folder's calibration: 150 degrees and more across.
+fn lenses() -> [CameraIntrinsics; 3] {
+    use CameraModelKind::{Ftheta, KannalaBrandt, Mei};
+    let of = |model, focal: f64, distortion: &[f64]| CameraIntrinsics {
+        model,
+        width: 320,
+        height: 180,
+        intrinsics: vec![focal, focal, 159.5, 89.5],
+        distortion: distortion.to_vec(),
+    };
+    [
+        of(KannalaBrandt, 120.0, &[0.01, -0.002, 0.0, 0.0]),
+        of(Mei, 240.0, &[1.2, -0.05, 0.01, 0.001, -0.001]),
+        // The angle by the radius, and a shear.
+        of(Ftheta, 1.0, &[0.0, 0.0077, 0.0, 1e-8, 0.0, 0.0, 1.0, 0.001, 0.0005, 0.0]),
+    ]
+}
+
+#[test]
+fn a_drive_of_any_lens_is_read_stored_and_warped_to() {
+    for lens in lenses() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let config = world_of(folder.path(), lens.clone());
+        let out = folder.path().join("out");
+        let built = make(&config, &out, 2);
+        assert!(built.quarantine.is_empty(), "{:?}", built.quarantine);
+        let dataset = Dataset::open(&out).expect("a data set");
+        let sample = dataset.sample(0).expect("read");
+        let recording = dataset.recording(&sample.recording_id).expect("there");
+        let front = recording.sensors.iter().find(|sensor| sensor.channel == "front").expect("there");
+        assert_eq!(front.camera.as_ref(), Some(&lens));
+        let geometric = &dataset.references(&sample.sample_id).expect("read")[0];
+        assert_eq!(geometric.overlap_source.as_deref(), Some("depth"));
+        let warp = dataset.warp(&sample, "front", None).expect("warped").expect("a reference");
+        for tick in compare(&dataset, &sample, geometric, &warp) {
+            assert!((tick.visible - tick.overlap).abs() <= 0.01, "{lens:?} {tick:?}");
+            assert!(tick.decided >= 0.8 && tick.alike >= 0.99 && tick.psnr >= 30.0, "{lens:?} {tick:?}");
+        }
     }
 }
 

@@ -210,8 +210,7 @@ def test_videos_are_the_pictures(exported: Any, turn: wl.Dataset) -> None:
     assert "turns" in window["caption"] and "forward" in caption["cinematography"]["camera_motion"]
     # What was cut from panoramas and fisheyes has no stored twin; an untouched pinhole has: the odd one of the drive.
     frames = video(exported("interp", cameras=["front"])[0] / f"{turn[0].id}-front/target.mp4")
-    again = video(exported("interp", cameras=["front"])[0] / f"{turn[0].id}-front/target.mp4")
-    assert (frames == again).all() and frames.shape == (65, 90, 160, 3)
+    assert frames.shape == (65, 90, 160, 3)
     picture = turn[0].frames["front"][10].image()
     assert psnr(frames[10][20:70, 40:120], picture[20:70, 40:120]) > 20
 
