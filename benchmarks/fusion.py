@@ -5,7 +5,7 @@
                                 [--worlds samples/town]
 
 Generates drives with `worldloom synth` (a seed of 0 is a fresh one), leaves sensors out or cuts GNSS for 20 s, builds data sets,
-and compares `poses` with the truth, without alignment; raw GNSS is compared at the antenna. DIR holds `comma2k19-sf`: its live
+and compares `poses` with the truth, without alignment; with a map, receivers as they are and worse, without and with `register`; raw GNSS is compared at the antenna. DIR holds `comma2k19-sf`: its live
 GNSS, IMU and CAN are fused without its poses, which are the truth; 100 ms are then added to the times of CAN. `bound` is
 what no estimator can be better at on these drives (Cramér and Rao), with everything but the IMU's clock known. Clocks of
 cameras and LiDARs are those of whole worlds with pictures. `mountain-view-nmea-span` has gaps of up to 40 s. The last row is
@@ -67,13 +67,17 @@ def forward(table) -> np.ndarray:
     return np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=1)
 
 
-def build(worldloom: Path, folder: Path, extra: str = "") -> tuple[dict, dict]:
-    """Builds the drives of a folder; poses and clocks by recording."""
+def build(
+    worldloom: Path, folder: Path, extra: str = "", roads: Path | None = None, register: str = "off"
+) -> tuple[dict, dict]:
+    """Builds the drives of a folder, on a map's roads where there is one; poses and clocks by recording."""
     config = folder / "fuse.toml"
+    on_map = f'[[map]]\nkind = "osm"\npath = "{roads}"\nlicense = "CC-BY-4.0"\n' if roads else ""
+    match = "true" if roads else "false"
     config.write_text(
         '[dataset]\nname = "fusion"\nlicense = "CC0-1.0"\n[[recording]]\n'
         + (extra or f'kind = "folder"\npath = "{folder}/drives/*"\n')
-        + 'license = "CC0-1.0"\n[fuse]\npose = "estimate"\nmatch = false\nregister = "off"\n'
+        + f'license = "CC0-1.0"\n{on_map}[fuse]\npose = "estimate"\nmatch = {match}\nregister = "{register}"\n'
     )
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
@@ -156,6 +160,51 @@ def vary(drives: Path, case: str) -> None:
             start = int(lines[0].split(",")[0])
             kept = [x for x in lines if not 50e9 <= int(x.split(",")[0]) - start < 70e9]
             (drive / "gnss.csv").write_text("\n".join([head, *kept]) + "\n")
+
+
+def disturb(drives: Path, case: str) -> None:
+    """Makes the receivers worse: off by 8 m all along, or by 6 m that wander within a minute; honest ones say so."""
+    for number, drive in enumerate(sorted(drives.iterdir())):
+        rng = np.random.default_rng(number)
+        head, *lines = (drive / "gnss.csv").read_text().splitlines()
+        at = {name: i for i, name in enumerate(head.split(","))}
+        off, last, out = rng.normal(size=2), None, [head]
+        for line in lines:
+            cells = line.split(",")
+            t = int(cells[0]) / 1e9
+            keep = math.exp(-(t - last) / 60) if last is not None else 1.0
+            off, last = keep * off + math.sqrt(1 - keep * keep) * rng.normal(size=2), t
+            east, north = (6.0, -5.0) if "8 m off" in case else 6.0 * off
+            lat = float(cells[at["lat"]])
+            cells[at["lat"]] = f"{lat + north / 111_000:.9f}"
+            cells[at["lon"]] = f"{float(cells[at['lon']]) + east / (111_320 * math.cos(math.radians(lat))):.9f}"
+            if "and say so" in case:
+                cells[at["sigma_xy_m"]] = f"{math.hypot(float(cells[at['sigma_xy_m']]), 6.0):.2f}"
+            out.append(",".join(cells))
+        (drive / "gnss.csv").write_text("\n".join(out) + "\n")
+
+
+def registered(worldloom: Path, seed: int, work: Path) -> None:
+    """What laying drives onto their roads does, where receivers are good, and where they are not."""
+    world = work / f"world-{seed}"
+    truths = {p.name: columns(world / "truth" / p.name / "poses.csv") for p in (world / "drives").iterdir()}
+    roads = world / "map/town.osm.pbf"
+    for case in ("as they are", "8 m off", "wander by 6 m", "wander by 6 m and say so"):
+        found = {}
+        for choice in ("off", "auto"):
+            folder = work / "case"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(world / "drives", folder / "drives")
+            if case != "as they are":
+                disturb(folder / "drives", case)
+            poses, _ = build(worldloom, folder, roads=roads, register=choice)
+            each = [errors(poses[next(k for k in poses if k.endswith(n))], truths[n]) for n in truths]
+            found[choice] = [np.mean([e[k] for e in each]) for k in ("rmse", "nees")]
+        (before, sure), (after, then) = found["off"], found["auto"]
+        print(
+            f"| synth {seed}: receivers {case}: on the map | | {before:.2f} to {after:.2f} | | | {sure:.2f} to {then:.2f} | |",
+            flush=True,
+        )
 
 
 def true_clocks(folder: Path) -> dict[str, float]:
@@ -384,6 +433,7 @@ def main() -> None:
             seed = seed or secrets.randbelow(1_000_000) + 1
             synth(args.worldloom, seed, args.drives, Path(folder))
             bounds(Path(folder), seed)
+            registered(args.worldloom, seed, Path(folder))
         for world in args.worlds:
             media(args.worldloom, world.resolve(), Path(folder))
         if args.data and (Path(args.data) / "mountain-view-nmea-span").is_dir():

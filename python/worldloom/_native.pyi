@@ -626,9 +626,18 @@ class Recording:
 
     @property
     def register(self) -> dict[str, float] | None:
-        """The rigid correction to the map; ``None`` where it was not registered.
+        """The correction to the map as one rigid motion; ``None`` where it was not registered.
 
-        A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``.
+        A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``: ``p' = R(dyaw) p + (dx, dy)`` in the
+        recording's ENU comes nearest to what its stretches were moved by.
+        """
+
+    @property
+    def register_stretches(self) -> list[dict[str, float]]:
+        """What its stretches were moved by to lie on the map; empty where it was left as it is.
+
+        Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
+        place then, per axis) and ``residual_m``.
         """
 
     @property

@@ -380,6 +380,13 @@ fn recording_row(
         clock: track.clock.clone(),
         sensors: sensors(recording),
         register: track.register,
+        // What is withheld has none.
+        register_stretches: match shown.first().zip(shown.last()) {
+            Some((first, last)) => {
+                track.stretches.iter().filter(|s| (first.s_m..=last.s_m).contains(&s.s_m)).copied().collect()
+            }
+            None => Vec::new(),
+        },
         sources: vec![planned.label.clone()],
         license: recording.license.clone(),
     }

@@ -7,7 +7,7 @@ use geo::Geometry;
 use super::cells::{Cell, Cells, must};
 use super::rows::{FrameRow, PoseRow, RecordingRow, ReferenceRow};
 use crate::coord::{Geodetic, Pose};
-use crate::fuse::{ClockOffset, Register};
+use crate::fuse::{ClockOffset, Register, Stretch};
 use crate::record::{CameraIntrinsics, CameraModelKind, MapAttributes, MapFeature, MapLayer, Modality, Sensor};
 use crate::sample::{Caption, PrivacyState, SampleFrame, SampleRow, Split};
 
@@ -163,6 +163,7 @@ pub(super) fn recording(cells: &Cells<'_>, i: usize) -> Cell<RecordingRow> {
         clock: must("clock", cells.groups("clock", i, clock))?,
         sensors: must("sensors", cells.groups("sensors", i, sensor))?,
         register: cells.group("register", i, register)?,
+        register_stretches: must("register_stretches", cells.groups("register_stretches", i, stretch))?,
         sources: must("sources", cells.texts("sources", i))?,
         license: text("license")?,
     })
@@ -218,6 +219,16 @@ fn model(name: &str) -> Cell<CameraModelKind> {
         .into_iter()
         .find(|m| m.name() == name)
         .ok_or_else(|| format!("no camera model is called `{name}`"))
+}
+
+fn stretch(cells: &Cells<'_>, k: usize) -> Cell<Stretch> {
+    let float = |name| must(name, cells.float(name, k));
+    Ok(Stretch {
+        s_m: float("s_m")?,
+        shift_m: [float("dx_m")?, float("dy_m")?],
+        sigma_m: float("sigma_m")?,
+        residual_m: float("residual_m")?,
+    })
 }
 
 fn register(cells: &Cells<'_>) -> Cell<Register> {

@@ -12,7 +12,7 @@ use super::shard::ShardWriter;
 use super::tables;
 use super::unit::stage_file;
 use crate::coord::{BBox, EnuFrame, Geodetic, Pose};
-use crate::fuse::{ClockOffset, Register};
+use crate::fuse::{ClockOffset, Register, Stretch};
 use crate::record::{CameraIntrinsics, CameraModelKind, MapAttributes, MapFeature, MapLayer, Modality, Sensor};
 use crate::sample::{Caption, PrivacyState, SampleFrame, SampleRow, Split};
 
@@ -193,6 +193,10 @@ pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
             sensor("mic", Some(Modality::Audio), None, None),
         ],
         register: full.then_some(Register { dx_m: 0.1, dy_m: -0.2, dyaw_deg: 0.3, residual_m: 0.4, inliers: 0.5 }),
+        register_stretches: match full {
+            true => vec![Stretch { s_m: 25.0, shift_m: [0.1, -0.2], sigma_m: 0.6, residual_m: 0.4 }],
+            false => Vec::new(),
+        },
         sources: vec!["drives/a".to_string()],
         license: "CC-BY-4.0".to_string(),
     }

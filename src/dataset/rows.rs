@@ -130,6 +130,8 @@ pub struct RecordingRow {
     pub sensors: Vec<crate::record::Sensor>,
     /// Correction to the map.
     pub register: Option<crate::fuse::Register>,
+    /// What its stretches were moved by; empty where it was left as it is.
+    pub register_stretches: Vec<crate::fuse::Stretch>,
     /// Its source's path in the manifest.
     pub sources: Vec<String>,
     /// SPDX licence.

@@ -256,6 +256,17 @@ pub(super) fn recordings_table(rows: &[RecordingRow]) -> PolarsResult<DataFrame>
                     .float("inliers", |g| Some(g.inliers)))
             },
         )?
+        .groups(
+            "register_stretches",
+            |r| Some(&r.register_stretches),
+            |g| {
+                Ok(g.float("s_m", |g| Some(g.s_m))
+                    .float("dx_m", |g| Some(g.shift_m[0]))
+                    .float("dy_m", |g| Some(g.shift_m[1]))
+                    .float("sigma_m", |g| Some(g.sigma_m))
+                    .float("residual_m", |g| Some(g.residual_m)))
+            },
+        )?
         .texts("sources", |r| Some(&r.sources))?
         .text("license", |r| Some(&r.license))
         .finish()

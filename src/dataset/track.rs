@@ -87,6 +87,7 @@ fn track(recording: &RecordingRow, rows: Vec<PoseRow>) -> Track {
         ways,
         clock: recording.clock.clone(),
         register: recording.register,
+        stretches: recording.register_stretches.clone(),
         // What the rows were made from is not in the data set; windows already state its gaps.
         input_t_ns: Vec::new(),
         input_s_m: Vec::new(),

@@ -255,6 +255,7 @@ mod tests {
             ways,
             clock: Vec::new(),
             register: None,
+            stretches: Vec::new(),
             input_t_ns: Vec::new(),
             input_s_m: Vec::new(),
             frame_s_m: BTreeMap::new(),

@@ -137,6 +137,7 @@ impl Draft {
             ways: Vec::new(),
             clock: clocks(recording, &references, &self.found, config),
             register: None,
+            stretches: Vec::new(),
             input_t_ns: self.rows.iter().filter(|r| r.input.is_some()).filter_map(|r| r.t_ns).collect(),
             input_s_m: inputs().map(|(_, s)| s).collect(),
             frame_s_m,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
 
+use super::register::Stretch;
 use super::segment::LONGEST_GAP_NS;
 
 /// Where a pose comes from.
@@ -113,6 +114,8 @@ pub struct Track {
     pub clock: Vec<ClockOffset>,
     /// Correction to the map, where one was applied.
     pub register: Option<Register>,
+    /// What its stretches were moved by; empty where it was left as it is.
+    pub stretches: Vec<Stretch>,
     /// Times of the inputs that positions come from, ascending; empty without a clock. Gaps between neighbours are
     /// what `interpolation_gap_ms` states.
     pub input_t_ns: Vec<i64>,
@@ -138,6 +141,14 @@ pub struct State {
 }
 
 impl Track {
+    /// Residual of the correction to the map, metres: of the stretch around a path length where it was corrected, else of all;
+    /// `None` where it was not registered.
+    pub fn register_residual_m(&self, s_m: f64) -> Option<f64> {
+        let away = |stretch: &&Stretch| (stretch.s_m - s_m).abs();
+        let near = self.stretches.iter().min_by(|a, b| away(a).total_cmp(&away(b)));
+        near.map(|stretch| stretch.residual_m).or(self.register.map(|r| r.residual_m))
+    }
+
     /// The ego at a time; `None` outside the track, in a pause of over 60 s, or without a clock. Never extrapolates.
     pub fn at_time(&self, t_ns: i64) -> Option<State> {
         let time = |r: &FusedPose| r.t_ns.unwrap_or(i64::MIN);

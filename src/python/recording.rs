@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyList};
 use super::render::Camera;
 use crate::coord::Pose;
 use crate::dataset::rows::RecordingRow;
+use crate::fuse::Stretch;
 use crate::record;
 
 /// A recording: a stretch of one source without a gap, which samples are cut from.
@@ -102,9 +103,10 @@ impl Recording {
         Ok(dict)
     }
 
-    /// The rigid correction to the map; ``None`` where it was not registered.
+    /// The correction to the map as one rigid motion; ``None`` where it was not registered.
     ///
-    /// A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``.
+    /// A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``: ``p' = R(dyaw) p + (dx, dy)`` in the
+    /// recording's ENU comes nearest to what its stretches were moved by.
     #[getter]
     fn register<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let Some(register) = self.row.register else { return Ok(None) };
@@ -115,6 +117,24 @@ impl Recording {
         dict.set_item("residual_m", register.residual_m)?;
         dict.set_item("inliers", register.inliers)?;
         Ok(Some(dict))
+    }
+
+    /// What its stretches were moved by to lie on the map; empty where it was left as it is.
+    ///
+    /// Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
+    /// place then, per axis) and ``residual_m``.
+    #[getter]
+    fn register_stretches<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let dict = |stretch: &Stretch| {
+            let dict = PyDict::new(py);
+            dict.set_item("s_m", stretch.s_m)?;
+            dict.set_item("dx_m", stretch.shift_m[0])?;
+            dict.set_item("dy_m", stretch.shift_m[1])?;
+            dict.set_item("sigma_m", stretch.sigma_m)?;
+            dict.set_item("residual_m", stretch.residual_m)?;
+            Ok(dict)
+        };
+        self.row.register_stretches.iter().map(dict).collect()
     }
 
     /// The sources that it was made of, by their path in the manifest.

@@ -155,7 +155,7 @@ fn window(
             .as_ref()
             .and_then(|_| ticks.iter().map(matched).filter(|p| p.is_finite()).reduce(f64::min)),
         match_way_ids: ways,
-        register_residual_m: track.register.map(|r| r.residual_m),
+        register_residual_m: track.register_residual_m(zero.s_m),
         captions: None,
         privacy: PrivacyState { state: "metadata_stripped".to_string(), detector: None, regions: 0 },
         licenses: Vec::new(),

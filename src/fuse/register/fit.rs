@@ -1,50 +1,62 @@
-//! The rigid correction that brings points onto the lines that they follow.
+//! The shifts along a drive that bring its points onto the lines that they follow.
 
-use nalgebra::{Matrix3, Vector2, Vector3};
+use nalgebra::{Matrix2, Vector2};
 
+use super::chain::{Found, Place, Seen, Sizes, smooth};
 use crate::fuse::Register;
 
 /// Where the ego was, and the line of the map that it is taken to have followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OnLine {
+    /// Path length, metres; points are by it.
+    pub s_m: f64,
     /// ENU metres.
     pub at: [f64; 2],
+    /// One sigma of the trajectory there per axis, metres.
+    pub trajectory_m: f64,
     /// Index of the line.
     pub line: usize,
-    /// Whether it went along the line or against it.
-    pub forward: bool,
-    /// Metres to the right of the line's middle that an ego going this way is expected at, one sigma beside it.
+    /// Metres to the right of the line's middle that an ego going along it is expected at, and one sigma beside the lane
+    /// that it keeps all along.
     pub right_m: (f64, f64),
-    /// One sigma of the position per axis, metres.
-    pub sigma_m: f64,
+    /// One sigma of the line across itself, metres.
+    pub line_m: f64,
 }
 
-/// What is known of the correction before the map is looked at: one sigma each, the mean is none.
+/// What a stretch of a drive is moved by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RegisterPrior {
-    /// Per axis, metres.
-    pub shift_m: f64,
-    /// Degrees.
-    pub yaw_deg: f64,
+pub struct Stretch {
+    /// Its middle, path length, metres.
+    pub s_m: f64,
+    /// ENU metres.
+    pub shift_m: [f64; 2],
+    /// One sigma per axis of where it lies then, metres.
+    pub sigma_m: f64,
+    /// Residual across the lines afterwards, metres.
+    pub residual_m: f64,
 }
 
 /// A correction and what speaks for it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
-    /// `p' = R(dyaw) p + (dx, dy)` in the recording's ENU frame.
+    /// The rigid motion `p' = R(dyaw) p + (dx, dy)` in the recording's ENU frame that comes nearest to that of the stretches.
     pub register: Register,
-    /// Covariance of the shift at the middle of the points, m², and of the yaw, rad².
-    pub covariance: Matrix3<f64>,
-    /// Whether it differs from none by more than chance, and the map fits.
+    /// The motion of each stretch.
+    pub stretches: Vec<Stretch>,
+    /// Whether it is more than chance, and the map fits.
     pub accepted: bool,
     /// How the points lie without a correction; `None` where the map does not fit them then.
     pub as_it_is: Option<Register>,
-    /// Mean robust cost of a point after the correction: which of two ideas of the lines fits better.
+    /// Minus the logarithm of the evidence: which of two ideas of the lines fits better.
     pub cost: f64,
 }
 
-/// Points of one line this far apart say something new about where a lane lies, metres.
+/// A stretch is so long, metres.
+const STRETCH_M: f64 = 50.0;
+/// Points of a straight stretch this far apart say something new about where a lane lies, metres.
 const INDEPENDENT_M: f64 = 150.0;
+/// What is straight: the cosine of 30 degrees.
+const STRAIGHT: f64 = 0.866;
 /// Beyond this many sigmas a point pulls no harder than at them (Cauchy).
 const CAUCHY: f64 = 2.0;
 /// A point within so many sigmas is an inlier.
@@ -53,52 +65,55 @@ const INLIER: f64 = 3.0;
 const LEAST_INLIERS: f64 = 0.6;
 /// Largest residual of a correction, metres.
 const MOST_RESIDUAL_M: f64 = 3.0;
-/// A correction is more than chance where χ² of its three numbers exceeds this (99 %).
-const SIGNIFICANT: f64 = 11.34;
-const ROUNDS: usize = 12;
+/// No errors; those that the trajectory says; and, where these do not do: a datum or a receiver that is off all along, and
+/// sigmas that are too small.
+const NONE: Sizes = Sizes { slow: 0.0, whole_m: 0.0 };
+const OWN: Sizes = Sizes { slow: 1.0, whole_m: 0.0 };
+const OTHERS: [Sizes; 3] =
+    [Sizes { slow: 1.0, whole_m: 10.0 }, Sizes { slow: 3.0, whole_m: 0.0 }, Sizes { slow: 8.0, whole_m: 0.0 }];
+/// Something is more likely for sure where the evidence for it is e³, 20 to 1 (Kass & Raftery 1995: strong).
+pub(super) const SURELY: f64 = 3.0;
+/// Roads that take away more than this share of the variance that a trajectory says it has are worth it.
+const TELLS: f64 = 0.25;
+const ROUNDS: usize = 20;
+const SETTLED_M: f64 = 1e-4;
 
-/// Fits a rigid correction of points to the lines that they follow, by iterated robust least squares of their distances
-/// across the lines (point-to-line ICP, Chen & Medioni 1992; Cauchy weights), with a Gaussian prior that holds what the
-/// lines do not: a straight road says nothing of where along it an ego is.
+/// Fits shifts of the stretches of a drive to the lines that it follows, by iterated robust least squares of distances
+/// across the lines (point-to-line ICP, Chen & Medioni 1992; Cauchy weights). Shifts change slowly along the way, as a
+/// receiver's error does, and a lane that is kept all along is not taken for one: what the lines do not say, such as where
+/// along a straight road an ego is, stays as the trajectory has it.
 ///
-/// Lines are ENU metres. Points of a stretch share the error of which lane it was, so that a stretch of 150 m counts
-/// once. `None` with fewer than three points, or lines without length.
-pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>], prior: RegisterPrior) -> Option<Registration> {
-    let points: Vec<&OnLine> = points.iter().filter(|p| p.at.iter().all(|v| v.is_finite())).collect();
+/// Whether errors are larger than the trajectory says is decided by evidence (MacKay 1992).
+///
+/// Lines are ENU metres and drawn the way that they are driven. Points of a stretch share the error of which lane it was,
+/// so that 150 m count once. `None` with fewer than three points, or lines without length.
+pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registration> {
+    let finite = |p: &&OnLine| p.at.iter().chain([&p.s_m, &p.trajectory_m]).all(|v| v.is_finite());
+    let points: Vec<&OnLine> = points.iter().filter(finite).collect();
     if points.len() < 3 {
         return None;
     }
-    let share = shares(&points);
-    let centre = points.iter().fold(Vector2::zeros(), |sum, p| sum + Vector2::from(p.at)) / points.len() as f64;
-    let information = Matrix3::from_diagonal(&Vector3::new(
-        prior.shift_m.powi(-2),
-        prior.shift_m.powi(-2),
-        prior.yaw_deg.to_radians().powi(-2),
-    ));
-    let mut x = Vector3::zeros();
-    let mut covariance = information.try_inverse()?;
-    for _ in 0..ROUNDS {
-        let (mut a, mut b) = (information, -information * x);
-        for (point, share) in points.iter().zip(&share) {
-            let Some(seen) = across(point, lines, centre, &x) else { continue };
-            let weight = share / (seen.sigma_m.powi(2) * (1.0 + (seen.error_m / (CAUCHY * seen.sigma_m)).powi(2)));
-            a += seen.slope * seen.slope.transpose() * weight;
-            b -= seen.slope * (seen.error_m * weight);
-        }
-        covariance = a.try_inverse()?;
-        let step = covariance * b;
-        x += step;
-        if step.norm() < 1e-9 {
-            break;
-        }
-    }
-    let turned = turn(centre, x.z);
-    let moved = (centre.x + x.x - turned.x, centre.y + x.y - turned.y, x.z.to_degrees());
-    let (register, cost) = judge(&points, lines, centre, &x, moved)?;
-    let (as_it_is, _) = judge(&points, lines, centre, &Vector3::zeros(), (0.0, 0.0, 0.0))?;
-    let significant = (x.transpose() * covariance.try_inverse()? * x).x > SIGNIFICANT;
-    let as_it_is = Some(as_it_is).filter(fits);
-    Some(Registration { register, covariance, accepted: fits(&register) && significant, as_it_is, cost })
+    let drive = Drive::of(points, lines);
+    let none = drive.solve(NONE)?;
+    let own = drive.solve(OWN)?;
+    let others = OTHERS.iter().filter_map(|sizes| drive.solve(*sizes));
+    let other = others.min_by(|a, b| a.cost.total_cmp(&b.cost)).filter(|other| other.cost + SURELY < own.cost);
+    let doubted = other.is_some();
+    let best = other.unwrap_or(own);
+    let (register, residuals) = drive.judge(&best.found.shifts.iter().map(|s| s.0).collect::<Vec<_>>())?;
+    let still = vec![Vector2::zeros(); drive.stretches.len()];
+    let as_it_is = drive.judge(&still).map(|judged| judged.0).filter(fits);
+    let stretches = (drive.stretches.iter().zip(&best.found.shifts).zip(residuals))
+        .map(|((stretch, (shift, covariance)), residual_m)| Stretch {
+            s_m: stretch.s_m,
+            shift_m: [shift.x, shift.y],
+            sigma_m: (0.5 * covariance.trace()).sqrt(),
+            residual_m,
+        })
+        .collect();
+    let worth = doubted || none.cost - best.cost > SURELY || drive.told(&best.found) > TELLS;
+    let accepted = fits(&register) && worth;
+    Some(Registration { register, stretches, accepted, as_it_is, cost: best.cost.min(none.cost) })
 }
 
 /// Whether the map fits a drive that lies so.
@@ -106,57 +121,186 @@ fn fits(register: &Register) -> bool {
     register.inliers >= LEAST_INLIERS && register.residual_m <= MOST_RESIDUAL_M
 }
 
-/// Residual and inliers of a correction, and its mean robust cost.
-fn judge(
-    points: &[&OnLine],
-    lines: &[Vec<[f64; 2]>],
-    centre: Vector2<f64>,
-    x: &Vector3<f64>,
-    (dx_m, dy_m, dyaw_deg): (f64, f64, f64),
-) -> Option<(Register, f64)> {
-    let seen: Vec<Across> = points.iter().filter_map(|p| across(p, lines, centre, x)).collect();
-    if seen.is_empty() {
-        return None;
-    }
-    let cost = seen.iter().map(|s| libm::log1p((s.error_m / (CAUCHY * s.sigma_m)).powi(2))).sum::<f64>();
-    let inliers: Vec<&Across> = seen.iter().filter(|s| s.error_m.abs() <= INLIER * s.sigma_m).collect();
-    let square = inliers.iter().map(|s| s.error_m.powi(2)).sum::<f64>() / inliers.len().max(1) as f64;
-    let inliers = inliers.len() as f64 / points.len() as f64;
-    Some((Register { dx_m, dy_m, dyaw_deg, residual_m: square.sqrt(), inliers }, cost / seen.len() as f64))
+/// Points of a drive, cut into stretches.
+struct Drive<'a> {
+    points: Vec<&'a OnLine>,
+    lines: &'a [Vec<[f64; 2]>],
+    /// What each point counts for.
+    shares: Vec<f64>,
+    stretches: Vec<StretchOf>,
 }
 
-/// How far a corrected point lies across its line from where it is expected.
-struct Across {
-    error_m: f64,
+struct StretchOf {
+    s_m: f64,
     sigma_m: f64,
-    /// Change of the error with shift (east, north) and yaw.
-    slope: Vector3<f64>,
+    points: std::ops::Range<usize>,
 }
 
-fn across(point: &OnLine, lines: &[Vec<[f64; 2]>], centre: Vector2<f64>, x: &Vector3<f64>) -> Option<Across> {
-    let arm = turn(Vector2::from(point.at) - centre, x.z);
-    let at = centre + arm + Vector2::new(x.x, x.y);
+/// An idea of the errors, and what it makes of the drive.
+struct Solved {
+    found: Found,
+    /// Minus the logarithm of its evidence.
+    cost: f64,
+}
+
+impl<'a> Drive<'a> {
+    fn of(points: Vec<&'a OnLine>, lines: &'a [Vec<[f64; 2]>]) -> Drive<'a> {
+        let mut stretches = Vec::new();
+        let mut first = 0;
+        while first < points.len() {
+            let end = points[first..].partition_point(|p| p.s_m - points[first].s_m < STRETCH_M) + first;
+            let inside = &points[first..end.max(first + 1)];
+            let mean = |of: fn(&OnLine) -> f64| inside.iter().map(|p| of(p)).sum::<f64>() / inside.len() as f64;
+            let (s_m, sigma_m) = (mean(|p| p.s_m), mean(|p| p.trajectory_m));
+            stretches.push(StretchOf { s_m, sigma_m, points: first..first + inside.len() });
+            first += inside.len();
+        }
+        Drive { shares: shares(&points, lines), points, lines, stretches }
+    }
+
+    fn solve(&self, sizes: Sizes) -> Option<Solved> {
+        let mut shifts = vec![Vector2::zeros(); self.stretches.len()];
+        let mut lane_m = 0.0;
+        for round in 1.. {
+            let places: Vec<Place> = (self.stretches.iter().zip(&shifts))
+                .map(|(stretch, shift)| Place {
+                    s_m: stretch.s_m,
+                    sigma_m: stretch.sigma_m,
+                    seen: stretch.points.clone().filter_map(|i| self.seen(i, *shift, lane_m)).collect(),
+                })
+                .collect();
+            let found = smooth(&places, sizes)?;
+            let moved = |(a, b): (&Vector2<f64>, &(Vector2<f64>, Matrix2<f64>))| (a - b.0).norm();
+            let most = shifts.iter().zip(&found.shifts).map(moved).fold((lane_m - found.lane_m).abs(), f64::max);
+            shifts = found.shifts.iter().map(|s| s.0).collect();
+            lane_m = found.lane_m;
+            if most < SETTLED_M || round == ROUNDS {
+                let cost = found.prior_cost + found.openness + self.misfit(&shifts, lane_m);
+                return Some(Solved { found, cost });
+            }
+        }
+        None
+    }
+
+    /// Which share of the trajectory's own variance the lines take away.
+    fn told(&self, found: &Found) -> f64 {
+        let before: f64 = self.stretches.iter().map(|stretch| stretch.sigma_m.powi(2)).sum();
+        let after: f64 = found.shifts.iter().map(|shift| 0.5 * shift.1.trace()).sum();
+        1.0 - after / before.max(f64::MIN_POSITIVE)
+    }
+
+    /// What a point says of the shift that is due, as weighted as it is likely at the one so far.
+    fn seen(&self, i: usize, shift: Vector2<f64>, lane_m: f64) -> Option<Seen> {
+        let across = across(self.points[i], self.lines, shift)?;
+        let far = (across.error_m - lane_m) / (CAUCHY * across.sigma_m);
+        Some(Seen {
+            across: across.right,
+            // Zero were the error the lane's.
+            value_m: across.right.dot(&shift) - across.error_m,
+            variance: across.sigma_m.powi(2) * (1.0 + far * far) / self.shares[i],
+        })
+    }
+
+    /// Robust cost of all points.
+    fn misfit(&self, shifts: &[Vector2<f64>], lane_m: f64) -> f64 {
+        let of = |(i, across): (usize, Across)| {
+            let far = (across.error_m - lane_m) / (CAUCHY * across.sigma_m);
+            self.shares[i] * 0.5 * CAUCHY * CAUCHY * libm::log1p(far * far)
+        };
+        self.all(shifts).map(|(_, i, across)| of((i, across))).sum()
+    }
+
+    /// Stretch, point and how it lies, of all points.
+    fn all<'b>(&'b self, shifts: &'b [Vector2<f64>]) -> impl Iterator<Item = (usize, usize, Across)> + 'b {
+        self.stretches.iter().zip(shifts).enumerate().flat_map(move |(k, (stretch, shift))| {
+            stretch.points.clone().filter_map(move |i| Some((k, i, across(self.points[i], self.lines, *shift)?)))
+        })
+    }
+
+    /// The rigid motion that is nearest to shifts with the share and the residual of inliers after them; and the residual of
+    /// each stretch, whatever lies in it.
+    fn judge(&self, shifts: &[Vector2<f64>]) -> Option<(Register, Vec<f64>)> {
+        let mut each = vec![(0.0, 0u32); shifts.len()];
+        let (mut square, mut inliers) = (0.0, 0u32);
+        for (k, _, across) in self.all(shifts) {
+            let off = across.error_m.powi(2);
+            each[k].0 += off;
+            each[k].1 += 1;
+            if across.error_m.abs() <= INLIER * across.whole_sigma_m {
+                square += off;
+                inliers += 1;
+            }
+        }
+        if each.iter().all(|of| of.1 == 0) {
+            return None;
+        }
+        let residual = |square: f64, count: u32| (square / f64::from(count.max(1))).sqrt();
+        let [dx_m, dy_m, yaw] = self.rigid(shifts);
+        let register = Register {
+            dx_m,
+            dy_m,
+            dyaw_deg: yaw.to_degrees(),
+            residual_m: residual(square, inliers),
+            inliers: f64::from(inliers) / self.points.len() as f64,
+        };
+        Some((register, each.iter().map(|of| residual(of.0, of.1)).collect()))
+    }
+
+    /// Shift and turn nearest to shifts, points alike: ENU metres at the origin, radians.
+    fn rigid(&self, shifts: &[Vector2<f64>]) -> [f64; 3] {
+        let moves = || {
+            let each = self.stretches.iter().zip(shifts);
+            each.flat_map(|(stretch, shift)| stretch.points.clone().map(|i| (Vector2::from(self.points[i].at), *shift)))
+        };
+        let n = self.points.len() as f64;
+        let (centre, mean) = moves().fold((Vector2::zeros(), Vector2::zeros()), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let (centre, mean) = (centre / n, mean / n);
+        let (turned, arms) = moves().fold((0.0, 0.0), |(turned, arms), (at, shift)| {
+            let (arm, more) = (at - centre, shift - mean);
+            (turned + arm.perp(&more), arms + arm.norm_squared())
+        });
+        let yaw = if arms > 0.0 { turned / arms } else { 0.0 };
+        let (sin, cos) = libm::sincos(yaw);
+        let at = centre + mean - Vector2::new(cos * centre.x - sin * centre.y, sin * centre.x + cos * centre.y);
+        [at.x, at.y, yaw]
+    }
+}
+
+/// How far a moved point lies across its line from where it is expected.
+struct Across {
+    /// To the right.
+    error_m: f64,
+    /// Beside the lane that is kept, and all told.
+    sigma_m: f64,
+    whole_sigma_m: f64,
+    /// Unit vector to the right.
+    right: Vector2<f64>,
+}
+
+fn across(point: &OnLine, lines: &[Vec<[f64; 2]>], shift: Vector2<f64>) -> Option<Across> {
+    let at = Vector2::from(point.at) + shift;
     let (foot, along) = nearest(lines.get(point.line)?, at)?;
-    let along = if point.forward { along } else { -along };
     let right = Vector2::new(along.y, -along.x);
-    let (expected, lane_m) = point.right_m;
+    let (expected, beside_m) = point.right_m;
+    let sigma_m = libm::hypot(beside_m, point.line_m).max(0.1);
     Some(Across {
         error_m: right.dot(&(at - foot)) - expected,
-        sigma_m: libm::hypot(lane_m, point.sigma_m).max(0.1),
-        slope: Vector3::new(right.x, right.y, right.dot(&Vector2::new(-arm.y, arm.x))),
+        sigma_m,
+        whole_sigma_m: libm::hypot(sigma_m, super::chain::LANE_M),
+        right,
     })
 }
 
-/// What a point counts for: those of a stretch of one line share one.
-fn shares(points: &[&OnLine]) -> Vec<f64> {
+/// What a point counts for: those of a straight stretch share one.
+fn shares(points: &[&OnLine], lines: &[Vec<[f64; 2]>]) -> Vec<f64> {
+    let ahead = |p: &OnLine| Some(nearest(lines.get(p.line)?, Vector2::from(p.at))?.1);
     let mut shares = vec![0.0; points.len()];
     let mut first = 0;
     while first < points.len() {
+        let start = ahead(points[first]);
+        let straight = |p: &OnLine| start.zip(ahead(p)).is_some_and(|(a, b)| a.dot(&b) > STRAIGHT);
         let (mut end, mut length_m) = (first + 1, 0.0);
-        while end < points.len()
-            && points[end].line == points[first].line
-            && points[end].forward == points[first].forward
-        {
+        while end < points.len() && straight(points[end]) {
             length_m += (Vector2::from(points[end].at) - Vector2::from(points[end - 1].at)).norm();
             end += 1;
         }
@@ -165,11 +309,6 @@ fn shares(points: &[&OnLine]) -> Vec<f64> {
         first = end;
     }
     shares
-}
-
-fn turn(v: Vector2<f64>, angle_rad: f64) -> Vector2<f64> {
-    let (sin, cos) = libm::sincos(angle_rad);
-    Vector2::new(cos * v.x - sin * v.y, sin * v.x + cos * v.y)
 }
 
 /// The nearest point of a line, and its direction there.
@@ -189,100 +328,4 @@ fn nearest(line: &[[f64; 2]], at: Vector2<f64>) -> Option<(Vector2<f64>, Vector2
         }
     }
     best.map(|(_, foot, along)| (foot, along))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A block driven round, to the right of the middle of its streets; every 5 m a point.
-    fn block(move_by: impl Fn([f64; 2]) -> [f64; 2]) -> (Vec<OnLine>, Vec<Vec<[f64; 2]>>) {
-        let corners = [[0.0, 0.0], [400.0, 30.0], [380.0, 300.0], [-20.0, 280.0], [0.0, 0.0]];
-        let lines: Vec<Vec<[f64; 2]>> = corners.windows(2).map(|c| c.to_vec()).collect();
-        let mut points = Vec::new();
-        for (line, ends) in lines.iter().enumerate() {
-            let (a, b) = (Vector2::from(ends[0]), Vector2::from(ends[1]));
-            let along = (b - a).normalize();
-            let right = Vector2::new(along.y, -along.x);
-            for step in 2..((b - a).norm() / 5.0) as usize - 1 {
-                let at = a + along * (5.0 * step as f64) + right * 1.6;
-                points.push(OnLine {
-                    at: move_by([at.x, at.y]),
-                    line,
-                    forward: true,
-                    right_m: (1.6, 0.5),
-                    sigma_m: 0.5,
-                });
-            }
-        }
-        (points, lines)
-    }
-
-    const PRIOR: RegisterPrior = RegisterPrior { shift_m: 5.0, yaw_deg: 1.0 };
-
-    #[test]
-    fn a_known_move_is_undone() {
-        let (points, lines) = block(|[x, y]| {
-            let moved = turn(Vector2::new(x, y), 0.004) + Vector2::new(3.0, -2.0);
-            [moved.x, moved.y]
-        });
-        let found = register(&points, &lines, PRIOR).expect("lines");
-        assert!(found.accepted && found.register.inliers > 0.99, "{found:?}");
-        for p in &points {
-            let r = found.register;
-            let at = turn(Vector2::from(p.at), r.dyaw_deg.to_radians()) + Vector2::new(r.dx_m, r.dy_m);
-            let back = turn(Vector2::from(p.at) - Vector2::new(3.0, -2.0), -0.004);
-            assert!((at - back).norm() < 0.15, "{at} {back}");
-        }
-        assert!(found.register.residual_m < 0.05);
-    }
-
-    #[test]
-    fn a_drive_that_lies_right_is_left_where_it_is() {
-        let (points, lines) = block(|p| p);
-        let found = register(&points, &lines, PRIOR).expect("lines");
-        assert!(!found.accepted && found.register.dx_m.abs() < 0.01, "{found:?}");
-        assert!(found.as_it_is.is_some_and(|r| r.dx_m == 0.0 && r.residual_m < 0.01));
-    }
-
-    #[test]
-    fn a_straight_road_moves_nothing_along_itself() {
-        let lines = vec![vec![[0.0, 0.0], [1000.0, 0.0]]];
-        let point = |i: u32| OnLine {
-            at: [10.0 * f64::from(i), 4.0],
-            line: 0,
-            forward: true,
-            right_m: (0.0, 0.5),
-            sigma_m: 0.5,
-        };
-        let points: Vec<OnLine> = (5..95).map(point).collect();
-        let found = register(&points, &lines, PRIOR).expect("lines");
-        assert!((found.register.dy_m + 4.0).abs() < 0.2 && found.register.dx_m.abs() < 0.05, "{found:?}");
-        let sigma = |i: usize| found.covariance[(i, i)].sqrt();
-        assert!((sigma(0) - PRIOR.shift_m).abs() < 0.01 && sigma(1) < 0.5);
-    }
-
-    #[test]
-    fn a_stretch_in_a_car_park_does_not_pull_the_rest() {
-        let (mut points, lines) = block(|[x, y]| [x + 2.0, y]);
-        let all = points.len();
-        for p in points.iter_mut().take(all / 6) {
-            p.at[1] += 25.0;
-        }
-        let found = register(&points, &lines, PRIOR).expect("lines");
-        assert!(found.accepted && (found.register.dx_m + 2.0).abs() < 0.4, "{found:?}");
-        assert!(found.register.inliers < 0.9);
-    }
-
-    #[test]
-    fn nothing_is_accepted_where_the_map_does_not_fit() {
-        let (mut points, lines) = block(|p| p);
-        for (i, p) in points.iter_mut().enumerate() {
-            p.at[0] += (i * 7919 % 31) as f64 - 15.0;
-            p.at[1] += (i * 104_729 % 37) as f64 - 18.0;
-        }
-        assert!(register(&points, &lines, PRIOR).is_none_or(|found| !found.accepted));
-        assert!(register(&points[..2], &lines, PRIOR).is_none());
-        assert!(register(&points, &[], PRIOR).is_none());
-    }
 }

@@ -1,69 +1,74 @@
 //! Georegistration: a drive is laid onto the roads that it was matched to.
 
+mod chain;
 mod fit;
 
 use std::collections::BTreeMap;
 
 use super::matching::Matched;
-use super::{PoseOrigin, Register, Track};
-use crate::coord::{EnuFrame, Geodetic, Pose};
+use super::{PoseOrigin, Track};
+use crate::coord::{EnuFrame, Geodetic};
 use crate::record::{Mode, RoadGraph};
 
-pub use fit::{OnLine, RegisterPrior, Registration, register};
+use fit::SURELY;
+pub use fit::{OnLine, Registration, Stretch, register};
 
 /// A match less likely than this says nothing of where a drive lies.
 const LEAST_PROBABILITY: f64 = 0.8;
 /// Points of a drive that are used lie this far apart, metres.
 const STEP_M: f64 = 5.0;
-/// Where on a two-way road an ego is expected, metres right of its middle, and one sigma of it: somewhere on its half.
-const TWO_WAY_M: (f64, f64) = (2.5, 1.8);
+/// Where on a two-way road an ego is expected, metres right of its middle, and one sigma beside the lane that it keeps.
+const TWO_WAY_M: (f64, f64) = (2.5, 1.0);
 /// The same of a road of one direction.
-const ONE_WAY_M: (f64, f64) = (0.0, 2.0);
+const ONE_WAY_M: (f64, f64) = (0.0, 1.3);
 /// One sigma of a road as it is drawn, metres.
 const MAP_M: f64 = 1.0;
-/// What estimated trajectories are off by, turned: degrees.
-const YAW_DEG: f64 = 0.1;
-/// Bounds of one sigma of where a whole drive lies, metres.
+/// Bounds of one sigma of where a drive lies, metres.
 const SHIFT_M: (f64, f64) = (0.3, 15.0);
-/// The cost of driving on the left is this share of the right's where a country drives on the left.
-const CLEARLY: f64 = 0.7;
 
-/// Corrects a matched track by the rigid motion that lays it onto its roads, where that is more than chance, and says how
-/// well the two agree.
+/// Corrects a matched track by the motion that lays it onto its roads, stretch by stretch, where that is more than chance,
+/// and says how well the two agree.
 ///
 /// Given poses are not moved: the map is seldom better than they are. An estimated track is moved where the correction
-/// exceeds what its sigmas, the lanes of the roads and their drawing explain. [`Track::register`] has the correction (none:
-/// zeros) and the residual after it; it stays `None` where too little lies on roads or the roads do not fit.
+/// exceeds what its sigmas, the lanes of the roads and their drawing explain; its sigmas are then those of the correction.
+/// [`Track::register`] has the correction as one rigid motion (none: zeros) and the residual after it, and
+/// [`Track::stretches`] what each stretch was moved by; the first stays `None` where too little lies on roads or the roads
+/// do not fit.
 ///
 /// `matched` has a point for each row. Which side of the road is driven on is taken from the drive: the right, unless the
-/// left fits clearly better.
+/// left is more likely by far.
 pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched: &Matched) {
-    let mut sigmas: Vec<f64> = track.rows.iter().map(|r| r.sigma_xy_m).filter(|s| s.is_finite()).collect();
-    sigmas.sort_by(f64::total_cmp);
-    let sigma_m = sigmas.get(sigmas.len() / 2).copied().unwrap_or(SHIFT_M.0).clamp(SHIFT_M.0, SHIFT_M.1);
     let (points, lines) = on_lines(track, graph, mode, matched);
     let mirrored: Vec<OnLine> = points.iter().map(|p| OnLine { right_m: (-p.right_m.0, p.right_m.1), ..*p }).collect();
-    let prior = RegisterPrior { shift_m: sigma_m, yaw_deg: YAW_DEG };
-    let (right, left) = (register(&points, &lines, prior), register(&mirrored, &lines, prior));
-    let found = match (right, left) {
-        (Some(right), Some(left)) if left.cost < CLEARLY * right.cost => left,
+    let found = match (register(&points, &lines), register(&mirrored, &lines)) {
+        (Some(right), Some(left)) if left.cost + SURELY < right.cost => left,
         (Some(right), _) => right,
         (None, _) => return,
     };
     let may_move = track.rows.iter().all(|r| r.origin == PoseOrigin::Estimated);
     if found.accepted && may_move {
-        apply(track, &found.register);
+        apply(track, &found.stretches);
         track.register = Some(found.register);
+        track.stretches = found.stretches;
     } else {
         track.register = found.as_it_is;
     }
 }
 
-/// Moves every row.
-fn apply(track: &mut Track, by: &Register) {
-    let turn = Pose::level(nalgebra::Vector3::new(by.dx_m, by.dy_m, 0.0), 90.0 - by.dyaw_deg);
+/// Moves every row by what lies between the middles of its stretches; before the first and after the last by theirs.
+fn apply(track: &mut Track, stretches: &[Stretch]) {
     for row in &mut track.rows {
-        row.pose = turn * row.pose;
+        let after = stretches.partition_point(|stretch| stretch.s_m <= row.s_m);
+        let (Some(a), Some(b)) = (stretches.get(after.saturating_sub(1)), stretches.get(after).or(stretches.last()))
+        else {
+            return;
+        };
+        let length_m = b.s_m - a.s_m;
+        let share = if length_m > 0.0 { ((row.s_m - a.s_m) / length_m).clamp(0.0, 1.0) } else { 0.0 };
+        let between = |of: fn(&Stretch) -> f64| of(a) + share * (of(b) - of(a));
+        row.pose.translation.x += between(|stretch| stretch.shift_m[0]);
+        row.pose.translation.y += between(|stretch| stretch.shift_m[1]);
+        row.sigma_xy_m = between(|stretch| stretch.sigma_m);
     }
 }
 
@@ -79,14 +84,16 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
             lines.push(line_of(&track.frame, graph, edge));
             lines.len() - 1
         });
-        let two_way = graph.back(edge, mode).is_some();
+        // An edge is drawn the way that it is driven.
+        let right_m = if graph.back(edge, mode).is_some() { TWO_WAY_M } else { ONE_WAY_M };
         points.push(OnLine {
+            s_m: row.s_m,
             at: [row.pose.translation.x, row.pose.translation.y],
+            trajectory_m: if row.sigma_xy_m.is_finite() { row.sigma_xy_m } else { SHIFT_M.0 }
+                .clamp(SHIFT_M.0, SHIFT_M.1),
             line,
-            // An edge is drawn the way that it is driven.
-            forward: true,
-            right_m: if two_way { TWO_WAY_M } else { ONE_WAY_M },
-            sigma_m: MAP_M,
+            right_m,
+            line_m: MAP_M,
         });
     }
     (points, lines)
@@ -101,3 +108,6 @@ fn line_of(frame: &EnuFrame, graph: &RoadGraph, edge: u32) -> Vec<[f64; 2]> {
     });
     line
 }
+
+#[cfg(test)]
+mod tests;
