@@ -149,4 +149,7 @@ fn columns_of_other_names_are_mapped() {
     refused(&["--columns", "longitude=x"], 2, "`columns` has no `longitude`");
     refused(&["--columns", "lon=east,lat=y"], 1, "`columns` maps lon to `east`");
     refused(&["--columns", "x"], 2, "lon=longitude");
+    let line = r#"{"type": "LineString", "coordinates": [[127.1097, 37.3933], [127.1107, 37.3933]]}"#;
+    let (_, _, said) = match_text("a.geojson", line, &["--columns", "lon=x"]);
+    assert!(said.contains("GeoJSON has no columns"), "{said}");
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{ErrorKind, Quarantine, Result};
+use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::{Clock, Recording, SourceFile, SourceRef};
 use crate::source::{CsvColumns, Limits, Probe, RecordingOptions, RecordingSource};
 use crate::time::ClockScale;
@@ -21,6 +21,18 @@ enum Format {
     Ubx,
     Csv,
     GeoJson,
+}
+
+impl Format {
+    /// Its name, where a user's names of columns mean nothing in it.
+    fn without_columns(self) -> Option<&'static str> {
+        match self {
+            Format::Nmea => Some("NMEA"),
+            Format::Ubx => Some("UBX"),
+            Format::GeoJson => Some("GeoJSON"),
+            Format::Gpx | Format::Csv => None,
+        }
+    }
 }
 
 /// What a start of a file looks like.
@@ -74,7 +86,11 @@ pub(super) fn read(
     if start.is_empty() {
         return Err(ErrorKind::malformed("trace", "the file is empty"));
     }
-    match sniff(start) {
+    let format = sniff(start);
+    if let Some(name) = format.and_then(Format::without_columns).filter(|_| !mapping.is_empty()) {
+        quarantine.refuse(&Location::file(path), format!("{name} has no columns: the names given are left unused"));
+    }
+    match format {
         Some(Format::Gpx) => gpx::read(reader, path, mapping, rule, quarantine),
         Some(Format::Nmea) => nmea::read(reader, path, quarantine),
         Some(Format::Ubx) => {
