@@ -107,16 +107,16 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         }
         None => line(out, "", format_args!("not matched to roads"))?,
     }
-    match &poses.register {
-        Some(r) => line(
-            out,
-            "",
-            format_args!(
-                "moved onto the map by {:.2} m east, {:.2} m north, {:.2}°, residual {:.2} m",
-                r.dx_m, r.dy_m, r.dyaw_deg, r.residual_m
-            ),
-        )?,
-        None => line(out, "", format_args!("not registered to the map"))?,
+    match (&poses.register, &poses.register_stretch) {
+        (Some(_), Some(here)) => {
+            let [east_m, north_m] = here.shift_m;
+            line(out, "", format_args!("moved onto the map by {east_m:.2} m east, {north_m:.2} m north"))?;
+            line(out, "", format_args!("sigma {:.2} m, residual {:.2} m then", here.sigma_m, here.residual_m))?;
+        }
+        (Some(all), None) => {
+            line(out, "", format_args!("left where it is beside the map, residual {:.2} m", all.residual_m))?;
+        }
+        (None, _) => line(out, "", format_args!("not registered to the map"))?,
     }
 
     for road in &of.evidence {

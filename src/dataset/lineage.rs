@@ -10,7 +10,7 @@ use super::manifest::SourceEntry;
 use super::rows::{FrameRow, RecordingRow, ReferenceRow};
 use super::{Dataset, SplitMethod, tables};
 use crate::error::{ErrorKind, Result};
-use crate::fuse::{ClockOffset, Register};
+use crate::fuse::{ClockOffset, Register, Stretch, stretch_at};
 use crate::record::MapFeature;
 use crate::sample::{Axis, PrivacyState, SampleFrame, SampleRow};
 use crate::time::Timestamp;
@@ -152,8 +152,10 @@ pub struct PoseLineage {
     pub sync_residual_ms: Option<f64>,
     pub match_way_ids: Option<Vec<String>>,
     pub match_probability: Option<f64>,
-    /// The correction to the map.
+    /// The correction to the map, of the whole recording.
     pub register: Option<Register>,
+    /// That of the stretch around its anchor; `None` where the drive was left as it is.
+    pub register_stretch: Option<Stretch>,
 }
 
 /// A map feature that texts rest on.
@@ -229,6 +231,7 @@ impl Lineage {
                 match_way_ids: sample.match_way_ids.clone(),
                 match_probability: sample.match_probability,
                 register: recording.register,
+                register_stretch: stretch_at(&recording.register_stretches, sample.s0_m),
             },
             evidence: evidence(dataset, &sample)?,
             split: split(dataset, &sample)?,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
 
-use super::register::Stretch;
+use super::register::{Stretch, stretch_at};
 use super::segment::LONGEST_GAP_NS;
 
 /// Where a pose comes from.
@@ -144,9 +144,7 @@ impl Track {
     /// Residual of the correction to the map, metres: of the stretch around a path length where it was corrected, else of all;
     /// `None` where it was not registered.
     pub fn register_residual_m(&self, s_m: f64) -> Option<f64> {
-        let away = |stretch: &&Stretch| (stretch.s_m - s_m).abs();
-        let near = self.stretches.iter().min_by(|a, b| away(a).total_cmp(&away(b)));
-        near.map(|stretch| stretch.residual_m).or(self.register.map(|r| r.residual_m))
+        stretch_at(&self.stretches, s_m).map(|s| s.residual_m).or(self.register.map(|r| r.residual_m))
     }
 
     /// The ego at a time; `None` outside the track, in a pause of over 60 s, or without a clock. Never extrapolates.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::html::{Cell, capped, short};
 use crate::dataset::rows::RecordingRow;
 use crate::dataset::survey::{Brief, Survey};
+use crate::fuse::Register;
 
 /// A column that recordings are judged by: its name, its value, and whether its worst is its largest (1) or least (0).
 type Measure = (&'static str, fn(&Brief) -> f64, f64);
@@ -89,7 +90,8 @@ pub(super) fn clocks(recordings: &BTreeMap<String, RecordingRow>) -> String {
 pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> String {
     let rows = recordings.values().filter_map(|r| {
         let register = r.register?;
-        let numbers = [register.dx_m, register.dy_m, register.dyaw_deg, register.residual_m, 100.0 * register.inliers];
+        let Register { dx_m, dy_m, dyaw_deg, residual_m, inliers } = register;
+        let numbers = [dx_m, dy_m, dyaw_deg, residual_m, 100.0 * inliers, r.register_stretches.len() as f64];
         let numbers = numbers.map(|v| Cell::number(Some(v)));
         Some(std::iter::once(Cell::text(r.recording_id.as_str())).chain(numbers).collect())
     });
@@ -98,7 +100,7 @@ pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> Strin
     if rows.is_empty() {
         return "<p>Not estimated: trajectories lie where their sources put them.</p>".to_string();
     }
-    let names = ["recording", "east, m", "north, m", "left turn, °", "residual, m", "inliers, %"];
+    let names = ["recording", "east, m", "north, m", "left turn, °", "residual, m", "inliers, %", "stretches moved"];
     let without =
         if left == 0 { String::new() } else { format!("<p class=\"muted\">{left} recordings without one</p>") };
     format!("{}{without}", capped(&names, rows))

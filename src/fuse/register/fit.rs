@@ -24,7 +24,7 @@ pub struct OnLine {
 }
 
 /// What a stretch of a drive is moved by.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Stretch {
     /// Its middle, path length, metres.
     pub s_m: f64,
@@ -34,6 +34,12 @@ pub struct Stretch {
     pub sigma_m: f64,
     /// Residual across the lines afterwards, metres.
     pub residual_m: f64,
+}
+
+/// The stretch around a path length, metres; `None` where there is none at all.
+pub fn stretch_at(stretches: &[Stretch], s_m: f64) -> Option<Stretch> {
+    let away = |stretch: &Stretch| (stretch.s_m - s_m).abs();
+    stretches.iter().copied().min_by(|a, b| away(a).total_cmp(&away(b)))
 }
 
 /// A correction and what speaks for it.

@@ -11,7 +11,7 @@ use crate::coord::{EnuFrame, Geodetic};
 use crate::record::{Mode, RoadGraph};
 
 use fit::SURELY;
-pub use fit::{OnLine, Registration, Stretch, register};
+pub use fit::{OnLine, Registration, Stretch, register, stretch_at};
 
 /// A match less likely than this says nothing of where a drive lies.
 const LEAST_PROBABILITY: f64 = 0.8;
