@@ -21,6 +21,8 @@ const STEP_M: f64 = 5.0;
 const TWO_WAY_M: (f64, f64) = (2.5, 1.0);
 /// The same of a road of one direction.
 const ONE_WAY_M: (f64, f64) = (0.0, 1.3);
+/// The same of who walks or cycles: on either side, or on a way of their own.
+const EITHER_SIDE_M: (f64, f64) = (0.0, 3.0);
 /// One sigma of a road as it is drawn, metres.
 const MAP_M: f64 = 1.0;
 /// Bounds of one sigma of where a drive lies, metres.
@@ -85,7 +87,11 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
             lines.len() - 1
         });
         // An edge is drawn the way that it is driven.
-        let right_m = if graph.back(edge, mode).is_some() { TWO_WAY_M } else { ONE_WAY_M };
+        let right_m = match mode {
+            Mode::Bicycle | Mode::Foot => EITHER_SIDE_M,
+            Mode::Car if graph.back(edge, mode).is_some() => TWO_WAY_M,
+            Mode::Car => ONE_WAY_M,
+        };
         points.push(OnLine {
             s_m: row.s_m,
             at: [row.pose.translation.x, row.pose.translation.y],
