@@ -1,5 +1,6 @@
-//! Frames a second on one thread: a picture of a million pixels with depth, warped to 1280 × 704 by every pair of cameras, each
-//! frame in the memory of the one before as those of a video are, and in `new` memory; how much a picture sees of another at an eighth of the size; a panorama of 5760 × 2880 cut to 640 × 480.
+//! Frames a second on one thread: a picture of a million pixels with depth, warped to 1280 × 704 by every pair of cameras,
+//! each frame in the memory of the one before as those of a video are, and in `new` memory; how much a picture sees of
+//! another at an eighth of the size; a panorama of 5760 × 2880 cut to 640 × 480.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use std::hint::black_box;

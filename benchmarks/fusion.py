@@ -5,8 +5,9 @@
                                 [--worlds samples/town]
 
 Generates drives with `worldloom synth` (a seed of 0 is a fresh one), leaves sensors out or cuts GNSS for 20 s, builds data sets,
-and compares `poses` with the truth, without alignment; with a map, receivers as they are and worse, without and with `register`; raw GNSS is compared at the antenna. DIR holds `comma2k19-sf`: its live
-GNSS, IMU and CAN are fused without its poses, which are the truth; 100 ms are then added to the times of CAN. `bound` is
+and compares `poses` with the truth, without alignment; raw GNSS is compared at the antenna. `on the map` is with receivers as
+they are and with worse ones, without `register` and with it. DIR holds `comma2k19-sf`: its live GNSS, IMU and CAN are fused
+without its poses, which are the truth; 100 ms are then added to the times of CAN. `bound` is
 what no estimator can be better at on these drives (Cramér and Rao), with everything but the IMU's clock known. Clocks of
 cameras and LiDARs are those of whole worlds with pictures. `mountain-view-nmea-span` has gaps of up to 40 s. The last row is
 an hour of 100 Hz IMU and 10 Hz GNSS, CPU seconds of the whole build less those of a minute's. Needs numpy, pyarrow, pyproj.

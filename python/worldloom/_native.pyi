@@ -633,11 +633,11 @@ class Recording:
         """
 
     @property
-    def register_stretches(self) -> list[dict[str, float]]:
+    def register_stretches(self) -> list[dict[str, float | None]]:
         """What its stretches were moved by to lie on the map; empty where it was left as it is.
 
         Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
-        place then, per axis) and ``residual_m``.
+        place then, per axis) and ``residual_m`` (None off the roads).
         """
 
     @property

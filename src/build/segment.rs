@@ -273,7 +273,7 @@ fn add_rows(
     rows.poses.extend(shown.iter().map(|row| pose_row(id, track, row)));
     rows.facts.extent = BBox::around(rows.facts.extent, extent(track, &shown));
     rows.facts.times = span(rows.facts.times, times(&shown));
-    rows.recordings.push(recording_row(planned, id, recording, track, &shown));
+    rows.recordings.push(recording_row(planned, id, recording, track, withheld, &shown));
     rows.frames.extend(frames);
     Ok(())
 }
@@ -364,6 +364,7 @@ fn recording_row(
     id: &str,
     recording: &Recording,
     track: &Track,
+    withheld: &Withheld,
     shown: &[&FusedPose],
 ) -> RecordingRow {
     let span = times(shown);
@@ -380,13 +381,7 @@ fn recording_row(
         clock: track.clock.clone(),
         sensors: sensors(recording),
         register: track.register,
-        // What is withheld has none.
-        register_stretches: match shown.first().zip(shown.last()) {
-            Some((first, last)) => {
-                track.stretches.iter().filter(|s| (first.s_m..=last.s_m).contains(&s.s_m)).copied().collect()
-            }
-            None => Vec::new(),
-        },
+        register_stretches: track.stretches.iter().filter(|s| !withheld.hides(s.s_m)).copied().collect(),
         sources: vec![planned.label.clone()],
         license: recording.license.clone(),
     }

@@ -111,8 +111,9 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         (Some(_), Some(here)) => {
             let [east_m, north_m] = here.shift_m;
             line(out, "", format_args!("moved onto the map by {east_m:.2} m east, {north_m:.2} m north"))?;
-            line(out, "", format_args!("sigma {:.2} m, residual {:.2} m then", here.sigma_m, here.residual_m))?;
+            line(out, "", format_args!("sigma {:.2} m, residual {} then", here.sigma_m, or(here.residual_m, "m")))?;
         }
+        // Or off the roads of one that was moved.
         (Some(all), None) => {
             line(out, "", format_args!("left where it is beside the map, residual {:.2} m", all.residual_m))?;
         }

@@ -163,7 +163,11 @@ pub(super) fn recording(cells: &Cells<'_>, i: usize) -> Cell<RecordingRow> {
         clock: must("clock", cells.groups("clock", i, clock))?,
         sensors: must("sensors", cells.groups("sensors", i, sensor))?,
         register: cells.group("register", i, register)?,
-        register_stretches: must("register_stretches", cells.groups("register_stretches", i, stretch))?,
+        // Data sets made before drives were moved by stretches have none.
+        register_stretches: match cells.has("register_stretches") {
+            true => must("register_stretches", cells.groups("register_stretches", i, stretch))?,
+            false => Vec::new(),
+        },
         sources: must("sources", cells.texts("sources", i))?,
         license: text("license")?,
     })
@@ -227,7 +231,7 @@ fn stretch(cells: &Cells<'_>, k: usize) -> Cell<Stretch> {
         s_m: float("s_m")?,
         shift_m: [float("dx_m")?, float("dy_m")?],
         sigma_m: float("sigma_m")?,
-        residual_m: float("residual_m")?,
+        residual_m: cells.float("residual_m", k)?,
     })
 }
 

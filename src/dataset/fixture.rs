@@ -194,7 +194,7 @@ pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
         ],
         register: full.then_some(Register { dx_m: 0.1, dy_m: -0.2, dyaw_deg: 0.3, residual_m: 0.4, inliers: 0.5 }),
         register_stretches: match full {
-            true => vec![Stretch { s_m: 25.0, shift_m: [0.1, -0.2], sigma_m: 0.6, residual_m: 0.4 }],
+            true => vec![Stretch { s_m: 25.0, shift_m: [0.1, -0.2], sigma_m: 0.6, residual_m: Some(0.4) }],
             false => Vec::new(),
         },
         sources: vec!["drives/a".to_string()],

@@ -264,7 +264,7 @@ pub(super) fn recordings_table(rows: &[RecordingRow]) -> PolarsResult<DataFrame>
                     .float("dx_m", |g| Some(g.shift_m[0]))
                     .float("dy_m", |g| Some(g.shift_m[1]))
                     .float("sigma_m", |g| Some(g.sigma_m))
-                    .float("residual_m", |g| Some(g.residual_m)))
+                    .float("residual_m", |g| g.residual_m))
             },
         )?
         .texts("sources", |r| Some(&r.sources))?

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nalgebra::Vector3;
+
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
 
@@ -141,10 +143,13 @@ pub struct State {
 }
 
 impl Track {
-    /// Residual of the correction to the map, metres: of the stretch around a path length where it was corrected, else of all;
-    /// `None` where it was not registered.
+    /// Residual of the correction to the map, metres: of the stretch around a path length where it was corrected (`None` off
+    /// the roads), else of all; `None` where it was not registered.
     pub fn register_residual_m(&self, s_m: f64) -> Option<f64> {
-        stretch_at(&self.stretches, s_m).map(|s| s.residual_m).or(self.register.map(|r| r.residual_m))
+        match self.stretches.is_empty() {
+            true => self.register.map(|r| r.residual_m),
+            false => stretch_at(&self.stretches, s_m)?.residual_m,
+        }
     }
 
     /// The ego at a time; `None` outside the track, in a pause of over 60 s, or without a clock. Never extrapolates.
@@ -239,6 +244,17 @@ impl Track {
         let new_se3_old = Pose::from_rotation_matrix(&frame.rotation_from(&self.frame), shift);
         for row in &mut self.rows {
             row.pose = new_se3_old * row.pose;
+        }
+        for stretch in &mut self.stretches {
+            let [x, y] = stretch.shift_m;
+            let turned = new_se3_old.rotation * Vector3::new(x, y, 0.0);
+            stretch.shift_m = [turned.x, turned.y];
+        }
+        if let Some(register) = &mut self.register {
+            // Of p' = R p + d in the old frame, M and t from that to this one: p' = R p + M d + t - R t here.
+            let turn = Pose::level(Vector3::zeros(), 90.0 - register.dyaw_deg);
+            let d = new_se3_old.apply(Vector3::new(register.dx_m, register.dy_m, 0.0)) - turn.apply(shift);
+            (register.dx_m, register.dy_m) = (d.x, d.y);
         }
         self.frame = frame;
         self

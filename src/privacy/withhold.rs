@@ -97,6 +97,11 @@ impl Withheld {
         })
     }
 
+    /// Whether a path length, metres, lies strictly inside a stretch.
+    pub fn hides(&self, s_m: f64) -> bool {
+        self.stretches.iter().any(|stretch| s_m > stretch.s_m.0 && s_m < stretch.s_m.1)
+    }
+
     /// Whether the way between two states of the ego shares more than an end with a stretch.
     pub fn touches(&self, first: &State, last: &State) -> bool {
         self.stretches.iter().any(|stretch| match (stretch.t_ns, first.t_ns, last.t_ns) {
@@ -163,5 +168,6 @@ mod tests {
         assert!(withheld.covers(&at(10.0)) && !withheld.covers(&at(9.0)) && !withheld.covers(&at(11.0)));
         assert!(withheld.touches(&at(8.0), &at(12.0)) && withheld.touches(&at(9.7), &at(9.8)));
         assert!(!withheld.touches(&at(5.0), &at(9.0)) && !withheld.touches(&at(11.0), &at(15.0)));
+        assert!(withheld.hides(100.0) && !withheld.hides(85.0) && !withheld.hides(115.0));
     }
 }

@@ -122,7 +122,7 @@ impl Recording {
     /// What its stretches were moved by to lie on the map; empty where it was left as it is.
     ///
     /// Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
-    /// place then, per axis) and ``residual_m``.
+    /// place then, per axis) and ``residual_m`` (None off the roads).
     #[getter]
     fn register_stretches<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let dict = |stretch: &Stretch| {

@@ -86,7 +86,7 @@ pub(super) fn clocks(recordings: &BTreeMap<String, RecordingRow>) -> String {
     format!("{words}{}", capped(&names, rows))
 }
 
-/// What moved each recording onto the map.
+/// What moved each recording onto the map: the rigid motion that is nearest to those of its stretches.
 pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> String {
     let rows = recordings.values().filter_map(|r| {
         let register = r.register?;

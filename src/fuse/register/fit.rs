@@ -5,7 +5,7 @@ use nalgebra::{Matrix2, Vector2};
 use super::chain::{Found, Place, Seen, Sizes, smooth};
 use crate::fuse::Register;
 
-/// Where the ego was, and the line of the map that it is taken to have followed.
+/// Where the ego was, and the line of the map that it is taken to have followed, if any.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OnLine {
     /// Path length, metres; points are by it.
@@ -14,8 +14,8 @@ pub struct OnLine {
     pub at: [f64; 2],
     /// One sigma of the trajectory there per axis, metres.
     pub trajectory_m: f64,
-    /// Index of the line.
-    pub line: usize,
+    /// Index of the line; `None` off the roads.
+    pub line: Option<usize>,
     /// Metres to the right of the line's middle that an ego going along it is expected at, and one sigma beside the lane
     /// that it keeps all along.
     pub right_m: (f64, f64),
@@ -32,14 +32,15 @@ pub struct Stretch {
     pub shift_m: [f64; 2],
     /// One sigma per axis of where it lies then, metres.
     pub sigma_m: f64,
-    /// Residual across the lines afterwards, metres.
-    pub residual_m: f64,
+    /// Residual across the lines afterwards, metres; `None` off the roads.
+    pub residual_m: Option<f64>,
 }
 
-/// The stretch around a path length, metres; `None` where there is none at all.
+/// The stretch around a path length, metres; `None` where there is none within 50 m.
 pub fn stretch_at(stretches: &[Stretch], s_m: f64) -> Option<Stretch> {
     let away = |stretch: &Stretch| (stretch.s_m - s_m).abs();
-    stretches.iter().copied().min_by(|a, b| away(a).total_cmp(&away(b)))
+    let near = stretches.iter().copied().filter(|stretch| away(stretch) <= STRETCH_M);
+    near.min_by(|a, b| away(a).total_cmp(&away(b)))
 }
 
 /// A correction and what speaks for it.
@@ -49,6 +50,8 @@ pub struct Registration {
     pub register: Register,
     /// The motion of each stretch.
     pub stretches: Vec<Stretch>,
+    /// What is left of the trajectory's sigma in each.
+    pub told: Vec<f64>,
     /// Whether it is more than chance, and the map fits.
     pub accepted: bool,
     /// How the points lie without a correction; `None` where the map does not fit them then.
@@ -58,7 +61,7 @@ pub struct Registration {
 }
 
 /// A stretch is so long, metres.
-const STRETCH_M: f64 = 50.0;
+pub(super) const STRETCH_M: f64 = 50.0;
 /// Points of a straight stretch this far apart say something new about where a lane lies, metres.
 const INDEPENDENT_M: f64 = 150.0;
 /// What is straight: the cosine of 30 degrees.
@@ -96,19 +99,21 @@ const SETTLED_M: f64 = 1e-4;
 pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registration> {
     let finite = |p: &&OnLine| p.at.iter().chain([&p.s_m, &p.trajectory_m]).all(|v| v.is_finite());
     let points: Vec<&OnLine> = points.iter().filter(finite).collect();
-    if points.len() < 3 {
+    if points.iter().filter(|p| p.line.is_some()).count() < 3 {
         return None;
     }
     let drive = Drive::of(points, lines);
     let none = drive.solve(NONE)?;
     let own = drive.solve(OWN)?;
     let others = OTHERS.iter().filter_map(|sizes| drive.solve(*sizes));
-    let other = others.min_by(|a, b| a.cost.total_cmp(&b.cost)).filter(|other| other.cost + SURELY < own.cost);
-    let doubted = other.is_some();
-    let best = other.unwrap_or(own);
+    let other = others.min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+    let (believed, doubted) = (own.cost <= other.cost, other.cost + SURELY < own.cost);
+    let best = if doubted { other } else { own };
     let (register, residuals) = drive.judge(&best.found.shifts.iter().map(|s| s.0).collect::<Vec<_>>())?;
     let still = vec![Vector2::zeros(); drive.stretches.len()];
     let as_it_is = drive.judge(&still).map(|judged| judged.0).filter(fits);
+    let told = drive.stretches.iter().zip(&best.found.shifts).map(|(s, f)| (0.5 * f.1.trace()).sqrt() / s.sigma_m);
+    let told = told.collect();
     let stretches = (drive.stretches.iter().zip(&best.found.shifts).zip(residuals))
         .map(|((stretch, (shift, covariance)), residual_m)| Stretch {
             s_m: stretch.s_m,
@@ -117,9 +122,11 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registrati
             residual_m,
         })
         .collect();
-    let worth = doubted || none.cost - best.cost > SURELY || drive.told(&best.found) > TELLS;
+    // Roads that disagree with what the trajectory says of itself, though not for sure, do not make it better.
+    let told_of = believed && drive.told(&best.found) > TELLS;
+    let worth = doubted || none.cost - best.cost > SURELY || told_of;
     let accepted = fits(&register) && worth;
-    Some(Registration { register, stretches, accepted, as_it_is, cost: best.cost.min(none.cost) })
+    Some(Registration { register, stretches, told, accepted, as_it_is, cost: best.cost.min(none.cost) })
 }
 
 /// Whether the map fits a drive that lies so.
@@ -225,7 +232,7 @@ impl<'a> Drive<'a> {
 
     /// The rigid motion that is nearest to shifts with the share and the residual of inliers after them; and the residual of
     /// each stretch, whatever lies in it.
-    fn judge(&self, shifts: &[Vector2<f64>]) -> Option<(Register, Vec<f64>)> {
+    fn judge(&self, shifts: &[Vector2<f64>]) -> Option<(Register, Vec<Option<f64>>)> {
         let mut each = vec![(0.0, 0u32); shifts.len()];
         let (mut square, mut inliers) = (0.0, 0u32);
         for (k, _, across) in self.all(shifts) {
@@ -237,7 +244,8 @@ impl<'a> Drive<'a> {
                 inliers += 1;
             }
         }
-        if each.iter().all(|of| of.1 == 0) {
+        let seen: u32 = each.iter().map(|of| of.1).sum();
+        if seen == 0 {
             return None;
         }
         let residual = |square: f64, count: u32| (square / f64::from(count.max(1))).sqrt();
@@ -247,9 +255,9 @@ impl<'a> Drive<'a> {
             dy_m,
             dyaw_deg: yaw.to_degrees(),
             residual_m: residual(square, inliers),
-            inliers: f64::from(inliers) / self.points.len() as f64,
+            inliers: f64::from(inliers) / f64::from(seen),
         };
-        Some((register, each.iter().map(|of| residual(of.0, of.1)).collect()))
+        Some((register, each.iter().map(|of| (of.1 > 0).then(|| residual(of.0, of.1))).collect()))
     }
 
     /// Shift and turn nearest to shifts, points alike: ENU metres at the origin, radians.
@@ -263,9 +271,10 @@ impl<'a> Drive<'a> {
         let (centre, mean) = (centre / n, mean / n);
         let (turned, arms) = moves().fold((0.0, 0.0), |(turned, arms), (at, shift)| {
             let (arm, more) = (at - centre, shift - mean);
-            (turned + arm.perp(&more), arms + arm.norm_squared())
+            let to = arm + more;
+            (turned + arm.perp(&to), arms + arm.dot(&to))
         });
-        let yaw = if arms > 0.0 { turned / arms } else { 0.0 };
+        let yaw = libm::atan2(turned, arms);
         let (sin, cos) = libm::sincos(yaw);
         let at = centre + mean - Vector2::new(cos * centre.x - sin * centre.y, sin * centre.x + cos * centre.y);
         [at.x, at.y, yaw]
@@ -285,7 +294,7 @@ struct Across {
 
 fn across(point: &OnLine, lines: &[Vec<[f64; 2]>], shift: Vector2<f64>) -> Option<Across> {
     let at = Vector2::from(point.at) + shift;
-    let (foot, along) = nearest(lines.get(point.line)?, at)?;
+    let (foot, along) = nearest(lines.get(point.line?)?, at)?;
     let right = Vector2::new(along.y, -along.x);
     let (expected, beside_m) = point.right_m;
     let sigma_m = libm::hypot(beside_m, point.line_m).max(0.1);
@@ -299,7 +308,7 @@ fn across(point: &OnLine, lines: &[Vec<[f64; 2]>], shift: Vector2<f64>) -> Optio
 
 /// What a point counts for: those of a straight stretch share one.
 fn shares(points: &[&OnLine], lines: &[Vec<[f64; 2]>]) -> Vec<f64> {
-    let ahead = |p: &OnLine| Some(nearest(lines.get(p.line)?, Vector2::from(p.at))?.1);
+    let ahead = |p: &OnLine| Some(nearest(lines.get(p.line?)?, Vector2::from(p.at))?.1);
     let mut shares = vec![0.0; points.len()];
     let mut first = 0;
     while first < points.len() {

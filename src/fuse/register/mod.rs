@@ -10,8 +10,8 @@ use super::{PoseOrigin, Track};
 use crate::coord::{EnuFrame, Geodetic};
 use crate::record::{Mode, RoadGraph};
 
-use fit::SURELY;
 pub use fit::{OnLine, Registration, Stretch, register, stretch_at};
+use fit::{STRETCH_M, SURELY};
 
 /// A match less likely than this says nothing of where a drive lies.
 const LEAST_PROBABILITY: f64 = 0.8;
@@ -25,8 +25,9 @@ const ONE_WAY_M: (f64, f64) = (0.0, 1.3);
 const EITHER_SIDE_M: (f64, f64) = (0.0, 3.0);
 /// One sigma of a road as it is drawn, metres.
 const MAP_M: f64 = 1.0;
-/// Bounds of one sigma of where a drive lies, metres.
-const SHIFT_M: (f64, f64) = (0.3, 15.0);
+/// The least sigma of where a drive lies, and that of one that says none, metres.
+const LEAST_M: f64 = 0.3;
+const UNKNOWN_M: f64 = 15.0;
 
 /// Corrects a matched track by the motion that lays it onto its roads, stretch by stretch, where that is more than chance,
 /// and says how well the two agree.
@@ -49,7 +50,7 @@ pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched:
     };
     let may_move = track.rows.iter().all(|r| r.origin == PoseOrigin::Estimated);
     if found.accepted && may_move {
-        apply(track, &found.stretches);
+        apply(track, &found);
         track.register = Some(found.register);
         track.stretches = found.stretches;
     } else {
@@ -58,45 +59,52 @@ pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched:
 }
 
 /// Moves every row by what lies between the middles of its stretches; before the first and after the last by theirs.
-fn apply(track: &mut Track, stretches: &[Stretch]) {
+/// Headings, speeds and path lengths stay: a shift changes by decimetres from one stretch to the next.
+fn apply(track: &mut Track, found: &Registration) {
+    let stretches = &found.stretches;
     for row in &mut track.rows {
         let after = stretches.partition_point(|stretch| stretch.s_m <= row.s_m);
-        let (Some(a), Some(b)) = (stretches.get(after.saturating_sub(1)), stretches.get(after).or(stretches.last()))
-        else {
-            return;
+        let (a, b) = (after.saturating_sub(1), after.min(stretches.len() - 1));
+        let length_m = stretches[b].s_m - stretches[a].s_m;
+        let share = if length_m > 0.0 { ((row.s_m - stretches[a].s_m) / length_m).clamp(0.0, 1.0) } else { 0.0 };
+        let between = |a: f64, b: f64| a + share * (b - a);
+        row.pose.translation.x += between(stretches[a].shift_m[0], stretches[b].shift_m[0]);
+        row.pose.translation.y += between(stretches[a].shift_m[1], stretches[b].shift_m[1]);
+        row.sigma_xy_m = match row.sigma_xy_m.is_finite() {
+            true => row.sigma_xy_m * between(found.told[a], found.told[b]),
+            false => between(stretches[a].sigma_m, stretches[b].sigma_m),
         };
-        let length_m = b.s_m - a.s_m;
-        let share = if length_m > 0.0 { ((row.s_m - a.s_m) / length_m).clamp(0.0, 1.0) } else { 0.0 };
-        let between = |of: fn(&Stretch) -> f64| of(a) + share * (of(b) - of(a));
-        row.pose.translation.x += between(|stretch| stretch.shift_m[0]);
-        row.pose.translation.y += between(|stretch| stretch.shift_m[1]);
-        row.sigma_xy_m = between(|stretch| stretch.sigma_m);
     }
 }
 
-/// The rows that lie on a road for sure, with the roads as lines in the track's frame.
+/// The rows that lie on a road for sure, with the roads as lines in the track's frame; and between them some that do not, so
+/// that what is known there fades.
 fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> (Vec<OnLine>, Vec<Vec<[f64; 2]>>) {
     let (mut points, mut lines, mut index_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut last_m = f64::NEG_INFINITY;
     for (row, point) in track.rows.iter().zip(&matched.points) {
-        let sure = point.probability >= LEAST_PROBABILITY && row.s_m - last_m >= STEP_M;
-        let Some(edge) = point.edge.filter(|_| sure) else { continue };
+        let edge = point.edge.filter(|_| point.probability >= LEAST_PROBABILITY);
+        if row.s_m - last_m < if edge.is_some() { STEP_M } else { STRETCH_M } {
+            continue;
+        }
         last_m = row.s_m;
-        let line = *index_of.entry(edge).or_insert_with(|| {
-            lines.push(line_of(&track.frame, graph, edge));
-            lines.len() - 1
-        });
+        let mut follow = |edge: u32| {
+            *index_of.entry(edge).or_insert_with(|| {
+                lines.push(line_of(&track.frame, graph, edge));
+                lines.len() - 1
+            })
+        };
+        let line = edge.map(&mut follow);
         // An edge is drawn the way that it is driven.
         let right_m = match mode {
             Mode::Bicycle | Mode::Foot => EITHER_SIDE_M,
-            Mode::Car if graph.back(edge, mode).is_some() => TWO_WAY_M,
+            Mode::Car if edge.is_some_and(|edge| graph.back(edge, mode).is_some()) => TWO_WAY_M,
             Mode::Car => ONE_WAY_M,
         };
         points.push(OnLine {
             s_m: row.s_m,
             at: [row.pose.translation.x, row.pose.translation.y],
-            trajectory_m: if row.sigma_xy_m.is_finite() { row.sigma_xy_m } else { SHIFT_M.0 }
-                .clamp(SHIFT_M.0, SHIFT_M.1),
+            trajectory_m: if row.sigma_xy_m.is_finite() { row.sigma_xy_m.max(LEAST_M) } else { UNKNOWN_M },
             line,
             right_m,
             line_m: MAP_M,

@@ -1,8 +1,13 @@
 //! A drive to the right of the middle of its streets, moved.
 
-use nalgebra::Vector2;
+use nalgebra::{Vector2, Vector3};
 
 use super::fit::{OnLine, Registration, register};
+use super::register_track;
+use crate::coord::{EnuFrame, Geodetic, Pose};
+use crate::fuse::matching::match_track;
+use crate::fuse::{FusedPose, PoseOrigin, Track};
+use crate::record::{HeightDatum, Mode, Modes, RoadGraph, RoadGraphBuilder, RoadLine};
 
 const RIGHT_M: f64 = 1.6;
 
@@ -22,7 +27,14 @@ fn drive(
         for step in 2..((b - a).norm() / 5.0) as usize - 1 {
             let s_m = before_m + 5.0 * step as f64;
             let at = move_by(s_m, a + along * (5.0 * step as f64) + right * RIGHT_M);
-            points.push(OnLine { s_m, at: at.into(), trajectory_m, line, right_m: (RIGHT_M, 0.5), line_m: 0.5 });
+            points.push(OnLine {
+                s_m,
+                at: at.into(),
+                trajectory_m,
+                line: Some(line),
+                right_m: (RIGHT_M, 0.5),
+                line_m: 0.5,
+            });
         }
         before_m += (b - a).norm();
     }
@@ -116,4 +128,133 @@ fn nothing_is_accepted_where_the_map_does_not_fit() {
     odd[3].at[0] = f64::NAN;
     odd[4].s_m = f64::INFINITY;
     assert!(register(&odd, &lines).is_none_or(|found| !found.accepted));
+}
+
+fn frame() -> EnuFrame {
+    EnuFrame::new(Geodetic::new(127.1, 37.4, 50.0))
+}
+
+/// Two-way streets from corner to corner.
+fn roads(corners: &[[f64; 2]]) -> RoadGraph {
+    let mut builder = RoadGraphBuilder::default();
+    for (i, ends) in corners.windows(2).enumerate() {
+        let place = |p: [f64; 2]| frame().to_geodetic(Vector3::new(p[0], p[1], 0.0));
+        builder.lines.push(RoadLine {
+            id: i as i64 + 1,
+            // The block ends where it begins.
+            nodes: [i, i + 1].map(|k| (k % (corners.len() - 1)) as i64 + 1).to_vec(),
+            points: ends.iter().map(|p| (place(*p).lon_deg, place(*p).lat_deg)).collect(),
+            access: [Modes::ALL; 2],
+            ..RoadLine::default()
+        });
+    }
+    builder.build().0
+}
+
+/// A drive at 10 m/s past corners, `right_m` to the right of the middle of the streets, moved by `off`.
+fn track(corners: &[[f64; 2]], right_m: f64, off: [f64; 2], sigma_xy_m: f64) -> Track {
+    let (mut rows, mut s_m) = (Vec::new(), 0.0);
+    for ends in corners.windows(2) {
+        let (a, b) = (Vector2::from(ends[0]), Vector2::from(ends[1]));
+        let along = (b - a).normalize();
+        let right = Vector2::new(along.y, -along.x);
+        for step in 0..(b - a).norm() as u32 {
+            let at = a + along * f64::from(step) + right * right_m + Vector2::from(off);
+            rows.push(FusedPose {
+                t_ns: Some((s_m * 1e8) as i64),
+                s_m,
+                pose: Pose::level(Vector3::new(at.x, at.y, 0.0), 90.0 - along.y.atan2(along.x).to_degrees()),
+                speed_mps: 10.0,
+                acceleration_mps2: 0.0,
+                yaw_rate_radps: 0.0,
+                sigma_xy_m,
+                sigma_z_m: 1.0,
+                sigma_heading_deg: 0.5,
+                origin: PoseOrigin::Estimated,
+                way: None,
+                way_offset_m: f64::NAN,
+                match_probability: f64::NAN,
+            });
+            s_m += 1.0;
+        }
+    }
+    Track {
+        frame: frame(),
+        height_datum: HeightDatum::Ellipsoidal,
+        timed: true,
+        rows,
+        ways: Vec::new(),
+        clock: Vec::new(),
+        register: None,
+        stretches: Vec::new(),
+        input_t_ns: Vec::new(),
+        input_s_m: Vec::new(),
+        frame_s_m: Default::default(),
+    }
+}
+
+fn laid(mut track: Track, graph: &RoadGraph) -> Track {
+    let matched = match_track(&mut track, graph, Mode::Car);
+    register_track(&mut track, graph, Mode::Car, &matched);
+    track
+}
+
+/// Where rows are beside where they were driven, metres.
+fn errors(track: &Track, true_rows: &Track) -> Vec<f64> {
+    let off = |(a, b): (&FusedPose, &FusedPose)| (a.pose.translation - b.pose.translation).xy().norm();
+    track.rows.iter().zip(&true_rows.rows).map(off).collect()
+}
+
+fn rms(errors: &[f64]) -> f64 {
+    (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt()
+}
+
+#[test]
+fn a_track_is_laid_onto_the_roads_and_fades_off_them() {
+    let (block, graph) = (block(), roads(&block()));
+    // On from the last corner, where no map is.
+    let on: Vec<[f64; 2]> = block.iter().copied().chain([[-1500.0, -600.0]]).collect();
+    let (right, off) = (track(&on, 2.5, [0.0; 2], 5.0), track(&on, 2.5, [6.0, -5.0], 5.0));
+    let headings: Vec<f64> = off.rows.iter().map(|r| r.pose.yaw_rad()).collect();
+    let found = laid(off, &graph);
+    assert!(found.register.is_some_and(|r| r.residual_m < 0.5) && found.stretches.len() > 20, "{:?}", found.register);
+    let off = errors(&found, &right);
+    assert!(rms(&off[500..1200]) < 2.0, "{}", rms(&off[500..1200]));
+    // What a receiver is off by fades, and with it what is known of it.
+    let (last, sigma) = (off[off.len() - 1], found.rows[found.rows.len() - 1].sigma_xy_m);
+    assert!((last - 61.0_f64.sqrt()).abs() < 0.5 && (sigma - 5.0).abs() < 0.2, "{last} {sigma}");
+    assert!(found.rows[1000].sigma_xy_m < 3.5, "{}", found.rows[1000].sigma_xy_m);
+    assert!(found.stretches.last().is_some_and(|s| s.residual_m.is_none()));
+    assert!(found.register_residual_m(1000.0).is_some() && found.register_residual_m(2500.0).is_none());
+    assert!(found.rows.iter().zip(headings).all(|(r, heading)| (r.pose.yaw_rad() - heading).abs() < 1e-12));
+}
+
+#[test]
+fn who_drives_on_the_left_and_given_poses_stay_where_they_are() {
+    let graph = roads(&block());
+    let left = laid(track(&block(), -2.5, [0.0; 2], 0.6), &graph);
+    assert!(left.stretches.is_empty() && left.register.is_some_and(|r| r.residual_m < 0.2), "{:?}", left.register);
+    let mut given = track(&block(), 2.5, [2.0, 2.0], 5.0);
+    given.rows.iter_mut().for_each(|row| row.origin = PoseOrigin::Source);
+    let before = given.rows.clone();
+    let given = laid(given, &graph);
+    assert!(given.rows.iter().zip(&before).all(|(a, b)| a.pose == b.pose && a.sigma_xy_m == b.sigma_xy_m));
+    assert!(given.stretches.is_empty() && given.register.is_some_and(|r| r.dx_m == 0.0));
+}
+
+#[test]
+fn a_correction_goes_along_to_another_origin() {
+    let graph = roads(&block());
+    let off = track(&block(), 2.5, [6.0, -5.0], 5.0);
+    let found = laid(off, &graph);
+    let moved = found.clone().moved_to(Geodetic::new(127.13, 37.42, 30.0));
+    let (a, b) = (found.register.expect("registered"), moved.register.expect("registered"));
+    let by = |r: crate::fuse::Register, p: Vector3<f64>| {
+        Pose::level(Vector3::new(r.dx_m, r.dy_m, 0.0), 90.0 - r.dyaw_deg).apply(p)
+    };
+    for p in [[0.0, 0.0, 0.0], [400.0, 30.0, 0.0], [-20.0, 280.0, 0.0]].map(Vector3::from) {
+        let there = |p: Vector3<f64>| moved.frame.to_enu(found.frame.to_geodetic(p));
+        let apart = there(by(a, p)) - by(b, there(p));
+        assert!(apart.xy().norm() < 0.01, "{apart}");
+    }
 }
