@@ -21,8 +21,10 @@ const STEP_M: f64 = 5.0;
 const TWO_WAY_M: (f64, f64) = (2.5, 1.0);
 /// The same of a road of one direction.
 const ONE_WAY_M: (f64, f64) = (0.0, 1.3);
-/// The same of who walks or cycles: on either side, or on a way of their own.
+/// The same of who walks or cycles, or may: on either side, or on a way of their own.
 const EITHER_SIDE_M: (f64, f64) = (0.0, 3.0);
+/// Who is never faster than this for a tenth of the rows, m/s, may be on foot, whatever the mode says.
+const DRIVES_MPS: f64 = 4.0;
 /// One sigma of a road as it is drawn, metres.
 const MAP_M: f64 = 1.0;
 /// The least sigma of where a drive lies, and that of one that says none, metres.
@@ -82,6 +84,7 @@ fn apply(track: &mut Track, found: &Registration) {
 fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> (Vec<OnLine>, Vec<Vec<[f64; 2]>>) {
     let (mut points, mut lines, mut index_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut last_m = f64::NEG_INFINITY;
+    let drives = mode == Mode::Car && drives(track);
     for (row, point) in track.rows.iter().zip(&matched.points) {
         let edge = point.edge.filter(|_| point.probability >= LEAST_PROBABILITY);
         if row.s_m - last_m < if edge.is_some() { STEP_M } else { STRETCH_M } {
@@ -96,10 +99,10 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
         };
         let line = edge.map(&mut follow);
         // An edge is drawn the way that it is driven.
-        let right_m = match mode {
-            Mode::Bicycle | Mode::Foot => EITHER_SIDE_M,
-            Mode::Car if edge.is_some_and(|edge| graph.back(edge, mode).is_some()) => TWO_WAY_M,
-            Mode::Car => ONE_WAY_M,
+        let right_m = match edge {
+            _ if !drives => EITHER_SIDE_M,
+            Some(edge) if graph.back(edge, mode).is_some() => TWO_WAY_M,
+            _ => ONE_WAY_M,
         };
         points.push(OnLine {
             s_m: row.s_m,
@@ -111,6 +114,13 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
         });
     }
     (points, lines)
+}
+
+/// Whether it is as fast as walkers and cyclists are not; pictures without times say nothing of it.
+fn drives(track: &Track) -> bool {
+    let known = track.rows.iter().filter(|row| row.speed_mps.is_finite()).count();
+    let fast = track.rows.iter().filter(|row| row.speed_mps > DRIVES_MPS).count();
+    fast * 10 > known
 }
 
 fn line_of(frame: &EnuFrame, graph: &RoadGraph, edge: u32) -> Vec<[f64; 2]> {

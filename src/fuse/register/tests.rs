@@ -243,6 +243,19 @@ fn who_drives_on_the_left_and_given_poses_stay_where_they_are() {
 }
 
 #[test]
+fn who_may_be_on_foot_is_not_put_onto_a_lane() {
+    let graph = roads(&block());
+    // On the pavement to the left, by a phone that is off by 5 m.
+    let pavement = |speed_mps: f64| {
+        let mut track = track(&block(), -5.0, [0.0; 2], 5.0);
+        track.rows.iter_mut().for_each(|row| row.speed_mps = speed_mps);
+        track
+    };
+    let off = |speed_mps: f64| rms(&errors(&laid(pavement(speed_mps), &graph), &pavement(speed_mps)));
+    assert!(off(1.4) < 3.0 && off(f64::NAN) < 3.0, "{} {}", off(1.4), off(f64::NAN));
+}
+
+#[test]
 fn a_correction_goes_along_to_another_origin() {
     let graph = roads(&block());
     let off = track(&block(), 2.5, [6.0, -5.0], 5.0);
