@@ -163,6 +163,14 @@ def vary(drives: Path, case: str) -> None:
             (drive / "gnss.csv").write_text("\n".join([head, *kept]) + "\n")
 
 
+def copied(world: Path, work: Path) -> Path:
+    """A folder with the drives of a world, in place of the one before."""
+    folder = work / "case"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(world / "drives", folder / "drives")
+    return folder
+
+
 def disturb(drives: Path, case: str) -> None:
     """Makes the receivers worse: off by 8 m all along, or by 6 m that wander within a minute; honest ones say so."""
     for number, drive in enumerate(sorted(drives.iterdir())):
@@ -193,9 +201,7 @@ def registered(worldloom: Path, seed: int, work: Path) -> None:
     for case in ("as they are", "8 m off", "wander by 6 m", "wander by 6 m and say so"):
         found = {}
         for choice in ("off", "auto"):
-            folder = work / "case"
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(world / "drives", folder / "drives")
+            folder = copied(world, work)
             if case != "as they are":
                 disturb(folder / "drives", case)
             poses, _ = build(worldloom, folder, roads=roads, register=choice)
@@ -256,9 +262,7 @@ def synth(worldloom: Path, seed: int, drives: int, work: Path) -> None:
         "wheels, no IMU",
         "GNSS alone: no IMU, no wheels",
     ):
-        folder = work / "case"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(world / "drives", folder / "drives")
+        folder = copied(world, work)
         vary(folder / "drives", case)
         poses, clocks = build(worldloom, folder)
         found = {n: errors(poses[next(k for k in poses if k.endswith(n))], truths[n]) for n in names}

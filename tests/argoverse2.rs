@@ -2,11 +2,14 @@
 
 #![allow(clippy::print_stdout)] // a skipped test says so
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use common::copied;
 use geo::{Area, Geometry, MapCoords, Validation};
 use nalgebra::Vector3;
 use worldloom::build::{BuildOptions, Silent, build, load};
@@ -248,20 +251,6 @@ fn a_log_that_cannot_be_read_does_not_cost_those_beside_it() {
     assert_eq!(recordings.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["good"]);
     assert!(quarantine.iter().any(|(file, reason, _)| file.contains("bad") && reason.contains("left out")));
     assert!(read(&folder.path().join("bad"), &mut Quarantine::new()).is_err());
-}
-
-/// Copies a folder and what is in it.
-fn copied(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("writable");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let there = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copied(&path, &there);
-        } else {
-            fs::copy(&path, &there).expect("copied");
-        }
-    }
 }
 
 #[test]

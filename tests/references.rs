@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::copied;
 use common::square::{DAY_NS, Drive, NOON_NS, ORIGIN, cast, front, make, make_with, one_thing, panorama, sees, write};
 use nalgebra::Vector3;
 use worldloom::coord::{Camera, CameraIntrinsics, CameraModelKind, EnuFrame, Geodetic, Pose};
@@ -314,30 +315,20 @@ impl Raw {
     }
 }
 
-/// Copies a folder; receivers in it are 8 m off from then on.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("writable");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let beside = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &beside);
-        } else if path.ends_with("gnss.csv") {
-            let text = fs::read_to_string(&path).expect("readable");
-            let moved = text.lines().enumerate().map(|(i, line)| {
-                let mut cells: Vec<String> = line.split(',').map(String::from).collect();
-                for (cell, off) in [(1, 6.0 / 88_400.0), (2, 5.0 / 111_000.0)] {
-                    if i > 0 {
-                        cells[cell] = format!("{:.9}", cells[cell].parse::<f64>().expect("a number") + off);
-                    }
-                }
-                cells.join(",") + "\n"
-            });
-            fs::write(beside, moved.collect::<String>()).expect("writable");
-        } else {
-            fs::copy(path, beside).expect("writable");
+/// Makes the receiver of a drive 8 m off.
+fn put_off(drive: &Path) {
+    let file = drive.join("gnss.csv");
+    let text = fs::read_to_string(&file).expect("readable");
+    let moved = text.lines().enumerate().map(|(i, line)| {
+        let mut cells: Vec<String> = line.split(',').map(String::from).collect();
+        for (cell, off) in [(1, 6.0 / 88_400.0), (2, 5.0 / 111_000.0)] {
+            if i > 0 {
+                cells[cell] = format!("{:.9}", cells[cell].parse::<f64>().expect("a number") + off);
+            }
         }
-    }
+        cells.join(",") + "\n"
+    });
+    fs::write(&file, moved.collect::<String>()).expect("writable");
 }
 
 /// How far the windows of a drive begin from where they did, metres.
@@ -365,7 +356,10 @@ fn off_truth(dataset: &Dataset, recording_id: &str, truth: &Path) -> f64 {
 fn a_drive_s_next_picture_is_what_its_lidar_warps_it_to_and_the_better_the_more_is_fused() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (samples, town) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/town"), folder.path().join("town"));
-    copy(&samples, &town);
+    copied(&samples, &town);
+    for drive in fs::read_dir(town.join("drives")).expect("a folder") {
+        put_off(&drive.expect("an entry").path());
+    }
     let built = |register: &str| {
         // It needs no references, which take their time.
         let near = ["sample.references.max_distance_m=0.001".to_string(), format!("fuse.register=\"{register}\"")];

@@ -13,6 +13,13 @@ pub struct Stretch {
     pub s_m: (f64, f64),
 }
 
+impl Stretch {
+    /// Whether a path length, metres, lies strictly inside.
+    fn holds(&self, s_m: f64) -> bool {
+        s_m > self.s_m.0 && s_m < self.s_m.1
+    }
+}
+
 /// The stretches of one track that are kept back, in order, none touching the next.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Withheld {
@@ -93,13 +100,13 @@ impl Withheld {
     pub fn covers(&self, state: &State) -> bool {
         self.stretches.iter().any(|stretch| match (stretch.t_ns, state.t_ns) {
             (Some((from, to)), Some(t)) => t > from && t < to,
-            _ => state.s_m > stretch.s_m.0 && state.s_m < stretch.s_m.1,
+            _ => stretch.holds(state.s_m),
         })
     }
 
     /// Whether a path length, metres, lies strictly inside a stretch.
     pub fn hides(&self, s_m: f64) -> bool {
-        self.stretches.iter().any(|stretch| s_m > stretch.s_m.0 && s_m < stretch.s_m.1)
+        self.stretches.iter().any(|stretch| stretch.holds(s_m))
     }
 
     /// Whether the way between two states of the ego shares more than an end with a stretch.

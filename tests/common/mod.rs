@@ -17,6 +17,20 @@ pub fn worldloom_data() -> Option<PathBuf> {
     path
 }
 
+/// Copies a folder and what is in it.
+pub fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("writable");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let there = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copied(&path, &there);
+        } else {
+            fs::copy(&path, &there).expect("copied");
+        }
+    }
+}
+
 /// The program that these tests were built with.
 pub fn worldloom() -> Command {
     Command::new(env!("CARGO_BIN_EXE_worldloom"))

@@ -51,7 +51,7 @@ pub struct Registration {
     /// The motion of each stretch.
     pub stretches: Vec<Stretch>,
     /// What is left of the trajectory's sigma in each.
-    pub told: Vec<f64>,
+    pub left: Vec<f64>,
     /// Whether it is more than chance, and the map fits.
     pub accepted: bool,
     /// How the points lie without a correction; `None` where the map does not fit them then.
@@ -112,9 +112,7 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registrati
     let (register, residuals) = drive.judge(&best.found.shifts.iter().map(|s| s.0).collect::<Vec<_>>())?;
     let still = vec![Vector2::zeros(); drive.stretches.len()];
     let as_it_is = drive.judge(&still).map(|judged| judged.0).filter(fits);
-    let told = drive.stretches.iter().zip(&best.found.shifts).map(|(s, f)| (0.5 * f.1.trace()).sqrt() / s.sigma_m);
-    let told = told.collect();
-    let stretches = (drive.stretches.iter().zip(&best.found.shifts).zip(residuals))
+    let stretches: Vec<Stretch> = (drive.stretches.iter().zip(&best.found.shifts).zip(residuals))
         .map(|((stretch, (shift, covariance)), residual_m)| Stretch {
             s_m: stretch.s_m,
             shift_m: [shift.x, shift.y],
@@ -122,11 +120,11 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registrati
             residual_m,
         })
         .collect();
+    let left = drive.stretches.iter().zip(&stretches).map(|(of, moved)| moved.sigma_m / of.sigma_m).collect();
     // Roads that disagree with what the trajectory says of itself, though not for sure, do not make it better.
-    let told_of = believed && drive.told(&best.found) > TELLS;
-    let worth = doubted || none.cost - best.cost > SURELY || told_of;
+    let worth = doubted || none.cost - best.cost > SURELY || believed && drive.told(&best.found) > TELLS;
     let accepted = fits(&register) && worth;
-    Some(Registration { register, stretches, told, accepted, as_it_is, cost: best.cost.min(none.cost) })
+    Some(Registration { register, stretches, left, accepted, as_it_is, cost: best.cost.min(none.cost) })
 }
 
 /// Whether the map fits a drive that lies so.
@@ -205,7 +203,7 @@ impl<'a> Drive<'a> {
     /// What a point says of the shift that is due, as weighted as it is likely at the one so far.
     fn seen(&self, i: usize, shift: Vector2<f64>, lane_m: f64) -> Option<Seen> {
         let across = across(self.points[i], self.lines, shift)?;
-        let far = (across.error_m - lane_m) / (CAUCHY * across.sigma_m);
+        let far = across.far(lane_m);
         Some(Seen {
             across: across.right,
             // Zero were the error the lane's.
@@ -216,11 +214,8 @@ impl<'a> Drive<'a> {
 
     /// Robust cost of all points.
     fn misfit(&self, shifts: &[Vector2<f64>], lane_m: f64) -> f64 {
-        let of = |(i, across): (usize, Across)| {
-            let far = (across.error_m - lane_m) / (CAUCHY * across.sigma_m);
-            self.shares[i] * 0.5 * CAUCHY * CAUCHY * libm::log1p(far * far)
-        };
-        self.all(shifts).map(|(_, i, across)| of((i, across))).sum()
+        let of = |far: f64| 0.5 * CAUCHY * CAUCHY * libm::log1p(far * far);
+        self.all(shifts).map(|(_, i, across)| self.shares[i] * of(across.far(lane_m))).sum()
     }
 
     /// Stretch, point and how it lies, of all points.
@@ -290,6 +285,13 @@ struct Across {
     whole_sigma_m: f64,
     /// Unit vector to the right.
     right: Vector2<f64>,
+}
+
+impl Across {
+    /// How far it lies from the lane, in the sigmas beyond which it pulls no harder.
+    fn far(&self, lane_m: f64) -> f64 {
+        (self.error_m - lane_m) / (CAUCHY * self.sigma_m)
+    }
 }
 
 fn across(point: &OnLine, lines: &[Vec<[f64; 2]>], shift: Vector2<f64>) -> Option<Across> {

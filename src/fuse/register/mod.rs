@@ -73,7 +73,7 @@ fn apply(track: &mut Track, found: &Registration) {
         row.pose.translation.x += between(stretches[a].shift_m[0], stretches[b].shift_m[0]);
         row.pose.translation.y += between(stretches[a].shift_m[1], stretches[b].shift_m[1]);
         row.sigma_xy_m = match row.sigma_xy_m.is_finite() {
-            true => row.sigma_xy_m * between(found.told[a], found.told[b]),
+            true => row.sigma_xy_m * between(found.left[a], found.left[b]),
             false => between(stretches[a].sigma_m, stretches[b].sigma_m),
         };
     }
@@ -91,13 +91,12 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
             continue;
         }
         last_m = row.s_m;
-        let mut follow = |edge: u32| {
+        let line = edge.map(|edge| {
             *index_of.entry(edge).or_insert_with(|| {
                 lines.push(line_of(&track.frame, graph, edge));
                 lines.len() - 1
             })
-        };
-        let line = edge.map(&mut follow);
+        });
         // An edge is drawn the way that it is driven.
         let right_m = match edge {
             _ if !drives => EITHER_SIDE_M,
