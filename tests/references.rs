@@ -407,7 +407,14 @@ fn a_drive_s_next_picture_is_what_its_lidar_warps_it_to_and_the_better_the_more_
         "raw GNSS, smoothed, registered: PSNR in dB and share of pixels: {table:.2?}; metres from truth: {off:.2?}"
     );
     // The other drive is too short to tell an error from another lane.
-    assert!(!registered.recording("drive-1").expect("there").register_stretches.is_empty());
+    let recording = registered.recording("drive-1").expect("there");
+    assert!(recording.register.and_then(|r| r.covariance).is_some() && !recording.register_stretches.is_empty());
+    for sample in (0..registered.len()).map(|i| registered.sample(i).expect("read")) {
+        let moved = sample.recording_id == "drive-1";
+        assert!(sample.register_inliers.is_none_or(|share| (0.6..=1.0).contains(&share) || moved), "{sample:?}");
+        let covariance = sample.register_covariance_m2;
+        assert!(covariance.is_some() == moved && covariance.is_none_or(|[xx, xy, yy]| xy * xy < xx * yy), "{sample:?}");
+    }
     assert!(off[0] > 5.0 && off[1] < 2.0, "{off:?}");
     let [raw, smoothed, registered] = table;
     assert!(smoothed.0 >= 20.0 && registered.0 >= 20.0 && smoothed.1 > 0.25 && registered.1 > 0.25, "{table:?}");

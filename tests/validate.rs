@@ -245,6 +245,7 @@ fn tables_have_their_columns_and_are_geoparquet() {
             rows.with_column(names.into_column()).expect("as many rows");
         }),
     );
+    one(Rule::Rows, "`register_inliers` is not a share", samples(|rows| rows[0].register_inliers = Some(1.5)));
     one(Rule::Rows, "no format is called `gif`", |dir| {
         frames(|rows| {
             let row = rows.iter_mut().find(|row| row.frame_id == "drive-00/front/0000").expect("there");

@@ -625,19 +625,21 @@ class Recording:
         """Its sensors by channel."""
 
     @property
-    def register(self) -> dict[str, float] | None:
+    def register(self) -> dict[str, Any] | None:
         """The correction to the map as one rigid motion; ``None`` where it was not registered.
 
         A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``: ``p' = R(dyaw) p + (dx, dy)`` in the
-        recording's ENU comes nearest to what its stretches were moved by.
+        recording's ENU comes nearest to what its stretches were moved by. ``covariance`` is that of (dx, dy, dyaw), the
+        upper triangle row by row, in metres and degrees; ``None`` where it was left as it is.
         """
 
     @property
-    def register_stretches(self) -> list[dict[str, float | None]]:
+    def register_stretches(self) -> list[dict[str, Any]]:
         """What its stretches were moved by to lie on the map; empty where it was left as it is.
 
         Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
-        place then, per axis) and ``residual_m`` (None off the roads).
+        place then, per axis), ``covariance_m2`` (the same as [east·east, east·north, north·north]), ``residual_m`` and
+        ``inliers`` (the share of its points within three sigmas; both None off the roads).
         """
 
     @property
@@ -952,7 +954,21 @@ class Sample:
 
     @property
     def register_residual_m(self) -> float | None:
-        """Residual of the correction to the map, metres; ``None`` where not registered."""
+        """Residual of the correction to the map, metres; ``None`` where not registered, and off the roads.
+
+        Of the stretch around the anchor; of the whole drive where that was left as it is.
+        """
+
+    @property
+    def register_inliers(self) -> float | None:
+        """Share of the points of that stretch within three sigmas of the roads; ``None`` where the residual is."""
+
+    @property
+    def register_covariance_m2(self) -> list[float] | None:
+        """Covariance of where that stretch lies after the correction; ``None`` where it was left as it is.
+
+        m² in the recording's ENU: [east·east, east·north, north·north].
+        """
 
     @property
     def privacy(self) -> dict[str, Any]:

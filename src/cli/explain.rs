@@ -111,7 +111,10 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         (Some(_), Some(here)) => {
             let [east_m, north_m] = here.shift_m;
             line(out, "", format_args!("moved onto the map by {east_m:.2} m east, {north_m:.2} m north"))?;
-            line(out, "", format_args!("sigma {:.2} m, residual {} then", here.sigma_m, or(here.residual_m, "m")))?;
+            let [east_m, north_m] = [here.covariance_m2[0], here.covariance_m2[2]].map(f64::sqrt);
+            let sigmas = format_args!("sigma {east_m:.2} m east, {north_m:.2} m north");
+            let fit = here.inliers.map_or(String::new(), |share| format!(", {:.0} % inliers", 100.0 * share));
+            line(out, "", format_args!("{sigmas}, residual {}{fit} then", or(here.residual_m, "m")))?;
         }
         // Or off the roads of one that was moved.
         (Some(all), None) => {

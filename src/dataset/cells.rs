@@ -122,11 +122,6 @@ impl Cells<'_> {
         Ok(column.as_materialized_series())
     }
 
-    /// Whether there is a column.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.rows.column(name).is_ok()
-    }
-
     pub(super) fn text(&self, name: &str, i: usize) -> Cell<Option<String>> {
         Ok(typed(name, self.column(name)?.str())?.get(i).map(str::to_string))
     }

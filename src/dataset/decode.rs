@@ -45,6 +45,8 @@ pub(super) fn sample(cells: &Cells<'_>, i: usize) -> Cell<SampleRow> {
         match_way_ids: cells.texts("match_way_ids", i)?,
         match_probability: cells.float("match_probability", i)?,
         register_residual_m: cells.float("register_residual_m", i)?,
+        register_inliers: share("register_inliers", cells, i)?,
+        register_covariance_m2: covariance("register_covariance_m2", cells, i)?,
         captions: cells.groups("captions", i, caption)?,
         privacy: must("privacy", cells.group("privacy", i, privacy))?,
         licenses: texts("licenses")?,
@@ -163,11 +165,7 @@ pub(super) fn recording(cells: &Cells<'_>, i: usize) -> Cell<RecordingRow> {
         clock: must("clock", cells.groups("clock", i, clock))?,
         sensors: must("sensors", cells.groups("sensors", i, sensor))?,
         register: cells.group("register", i, register)?,
-        // Data sets made before drives were moved by stretches have none.
-        register_stretches: match cells.has("register_stretches") {
-            true => must("register_stretches", cells.groups("register_stretches", i, stretch))?,
-            false => Vec::new(),
-        },
+        register_stretches: must("register_stretches", cells.groups("register_stretches", i, stretch))?,
         sources: must("sources", cells.texts("sources", i))?,
         license: text("license")?,
     })
@@ -232,6 +230,8 @@ fn stretch(cells: &Cells<'_>, k: usize) -> Cell<Stretch> {
         shift_m: [float("dx_m")?, float("dy_m")?],
         sigma_m: float("sigma_m")?,
         residual_m: cells.float("residual_m", k)?,
+        inliers: share("inliers", cells, k)?,
+        covariance_m2: must("covariance_m2", covariance("covariance_m2", cells, k))?,
     })
 }
 
@@ -242,8 +242,27 @@ fn register(cells: &Cells<'_>) -> Cell<Register> {
         dy_m: float("dy_m")?,
         dyaw_deg: float("dyaw_deg")?,
         residual_m: float("residual_m")?,
-        inliers: float("inliers")?,
+        inliers: must("inliers", share("inliers", cells, 0))?,
+        covariance: covariance("covariance", cells, 0)?,
     })
+}
+
+/// A number from 0 to 1.
+fn share(name: &str, cells: &Cells<'_>, i: usize) -> Cell<Option<f64>> {
+    let value = cells.float(name, i)?;
+    match value.is_none_or(|v| (0.0..=1.0).contains(&v)) {
+        true => Ok(value),
+        false => Err(format!("`{name}` is not a share")),
+    }
+}
+
+/// The upper triangle of a covariance, row by row: `N` numbers.
+fn covariance<const N: usize>(name: &str, cells: &Cells<'_>, i: usize) -> Cell<Option<[f64; N]>> {
+    let Some(values) = cells.floats(name, i)? else { return Ok(None) };
+    match <[f64; N]>::try_from(values) {
+        Ok(values) if values.iter().all(|v| v.is_finite()) => Ok(Some(values)),
+        _ => Err(format!("`{name}` are not {N} numbers")),
+    }
 }
 
 pub(super) fn reference(cells: &Cells<'_>, i: usize) -> Cell<ReferenceRow> {

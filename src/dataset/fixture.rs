@@ -60,6 +60,8 @@ pub(crate) fn sample(id: &str, recording: &str, e: f64, n: f64, full: bool) -> S
         match_way_ids: full.then(|| vec!["way/1".to_string(), "way/2".to_string()]),
         match_probability: full.then_some(0.9),
         register_residual_m: full.then_some(0.2),
+        register_inliers: full.then_some(0.9),
+        register_covariance_m2: full.then_some([0.4, -0.1, 0.3]),
         captions: full.then(|| {
             vec![
                 Caption {
@@ -192,9 +194,23 @@ pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
             sensor("imu", None, None, Some(Pose::identity())),
             sensor("mic", Some(Modality::Audio), None, None),
         ],
-        register: full.then_some(Register { dx_m: 0.1, dy_m: -0.2, dyaw_deg: 0.3, residual_m: 0.4, inliers: 0.5 }),
+        register: full.then_some(Register {
+            dx_m: 0.1,
+            dy_m: -0.2,
+            dyaw_deg: 0.3,
+            residual_m: 0.4,
+            inliers: 0.5,
+            covariance: Some([0.5, 0.1, 0.0, 0.6, 0.01, 0.02]),
+        }),
         register_stretches: match full {
-            true => vec![Stretch { s_m: 25.0, shift_m: [0.1, -0.2], sigma_m: 0.6, residual_m: Some(0.4) }],
+            true => vec![Stretch {
+                s_m: 25.0,
+                shift_m: [0.1, -0.2],
+                sigma_m: 0.6,
+                covariance_m2: [0.4, -0.1, 0.32],
+                residual_m: Some(0.4),
+                inliers: Some(0.9),
+            }],
             false => Vec::new(),
         },
         sources: vec!["drives/a".to_string()],

@@ -122,6 +122,8 @@ pub(super) fn samples_table(rows: &[&SampleRow]) -> PolarsResult<DataFrame> {
         .texts("match_way_ids", |r| r.match_way_ids.as_deref())?
         .float("match_probability", |r| r.match_probability)
         .float("register_residual_m", |r| r.register_residual_m)
+        .float("register_inliers", |r| r.register_inliers)
+        .floats("register_covariance_m2", |r| r.register_covariance_m2.map(Vec::from))?
         .groups(
             "captions",
             |r| r.captions.as_deref(),
@@ -249,22 +251,25 @@ pub(super) fn recordings_table(rows: &[RecordingRow]) -> PolarsResult<DataFrame>
             "register",
             |r| r.register.as_ref(),
             |g| {
-                Ok(g.float("dx_m", |g| Some(g.dx_m))
+                g.float("dx_m", |g| Some(g.dx_m))
                     .float("dy_m", |g| Some(g.dy_m))
                     .float("dyaw_deg", |g| Some(g.dyaw_deg))
                     .float("residual_m", |g| Some(g.residual_m))
-                    .float("inliers", |g| Some(g.inliers)))
+                    .float("inliers", |g| Some(g.inliers))
+                    .floats("covariance", |g| g.covariance.map(Vec::from))
             },
         )?
         .groups(
             "register_stretches",
             |r| Some(&r.register_stretches),
             |g| {
-                Ok(g.float("s_m", |g| Some(g.s_m))
+                g.float("s_m", |g| Some(g.s_m))
                     .float("dx_m", |g| Some(g.shift_m[0]))
                     .float("dy_m", |g| Some(g.shift_m[1]))
                     .float("sigma_m", |g| Some(g.sigma_m))
-                    .float("residual_m", |g| g.residual_m))
+                    .float("residual_m", |g| g.residual_m)
+                    .float("inliers", |g| g.inliers)
+                    .floats("covariance_m2", |g| Some(g.covariance_m2.to_vec()))
             },
         )?
         .texts("sources", |r| Some(&r.sources))?

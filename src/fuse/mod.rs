@@ -27,6 +27,6 @@ pub use headings::{Heading, HeadingSource, Headings, Sighting, headings, settle_
 pub use movers::Movers;
 pub use register::{OnLine, Registration, Stretch, register, register_track, stretch_at};
 pub use segment::segments;
-pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, State, Track};
+pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, Registered, State, Track};
 pub use trajectory::fuse;
 pub use turns::{Contour, CornerPairs, Eye, Glimpse, TurnSeen, Turning};

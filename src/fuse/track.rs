@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::Vector3;
+use nalgebra::{Matrix2, Matrix3, Vector2, Vector3};
 
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
@@ -90,6 +90,20 @@ pub struct Register {
     pub residual_m: f64,
     /// Share of inliers.
     pub inliers: f64,
+    /// Covariance of `(dx_m, dy_m, dyaw_deg)`, the upper triangle row by row, in metres and degrees; `None` where the drive
+    /// was left as it is.
+    pub covariance: Option<[f64; 6]>,
+}
+
+/// How a place of a track lies on the map.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Registered {
+    /// Residual of the correction, metres; `None` where it was not registered, and off the roads.
+    pub residual_m: Option<f64>,
+    /// Share of inliers; `None` where the residual is.
+    pub inliers: Option<f64>,
+    /// Covariance after the correction, m², ENU: east·east, east·north, north·north; `None` where nothing was moved.
+    pub covariance_m2: Option<[f64; 3]>,
 }
 
 /// After a pause of the positions of over 60 s, the way between two rows is not known where they are farther apart than
@@ -143,13 +157,17 @@ pub struct State {
 }
 
 impl Track {
-    /// Residual of the correction to the map, metres: of the stretch around a path length where it was corrected (`None` off
-    /// the roads), else of all; `None` where it was not registered.
-    pub fn register_residual_m(&self, s_m: f64) -> Option<f64> {
-        match self.stretches.is_empty() {
-            true => self.register.map(|r| r.residual_m),
-            false => stretch_at(&self.stretches, s_m)?.residual_m,
+    /// How the stretch around a path length lies on the map where it was corrected, else how all does.
+    pub fn registered(&self, s_m: f64) -> Registered {
+        if self.stretches.is_empty() {
+            let all = self.register.map(|r| (r.residual_m, r.inliers)).unzip();
+            return Registered { residual_m: all.0, inliers: all.1, covariance_m2: None };
         }
+        stretch_at(&self.stretches, s_m).map_or(Registered::default(), |stretch| Registered {
+            residual_m: stretch.residual_m,
+            inliers: stretch.inliers,
+            covariance_m2: Some(stretch.covariance_m2),
+        })
     }
 
     /// The ego at a time; `None` outside the track, in a pause of over 60 s, or without a clock. Never extrapolates.
@@ -242,6 +260,7 @@ impl Track {
         let frame = EnuFrame::new(origin);
         let shift = frame.to_enu(self.frame.origin());
         let new_se3_old = Pose::from_rotation_matrix(&frame.rotation_from(&self.frame), shift);
+        let level = frame.rotation_from(&self.frame).fixed_view::<2, 2>(0, 0).into_owned();
         for row in &mut self.rows {
             row.pose = new_se3_old * row.pose;
         }
@@ -249,12 +268,18 @@ impl Track {
             let [x, y] = stretch.shift_m;
             let turned = new_se3_old.rotation * Vector3::new(x, y, 0.0);
             stretch.shift_m = [turned.x, turned.y];
+            let [xx, xy, yy] = stretch.covariance_m2;
+            let turned = level * Matrix2::new(xx, xy, xy, yy) * level.transpose();
+            stretch.covariance_m2 = [turned.m11, turned.m12, turned.m22];
         }
         if let Some(register) = &mut self.register {
             // Of p' = R p + d in the old frame, M and t from that to this one: p' = R p + M d + t - R t here.
             let turn = Pose::level(Vector3::zeros(), 90.0 - register.dyaw_deg);
             let d = new_se3_old.apply(Vector3::new(register.dx_m, register.dy_m, 0.0)) - turn.apply(shift);
             (register.dx_m, register.dy_m) = (d.x, d.y);
+            // R t turns with the yaw.
+            let with_yaw = turn.apply(Vector3::new(shift.y, -shift.x, 0.0)).xy() * 1.0_f64.to_radians();
+            register.covariance = register.covariance.map(|of| moved_covariance(of, &level, with_yaw));
         }
         self.frame = frame;
         self
@@ -268,6 +293,16 @@ impl Track {
     fn state(&self, i: usize, j: usize, weight: f64, t_ns: Option<i64>, s_m: f64) -> State {
         State { row: i, weight, s_m, t_ns, pose: self.rows[i].pose.interpolate(&self.rows[j].pose, weight) }
     }
+}
+
+/// The covariance of a rigid motion `(dx, dy, dyaw)`, as in [`Register`], in a frame in which shifts are turned by `level`
+/// and change by `with_yaw` metres a degree.
+fn moved_covariance([xx, xy, xw, yy, yw, ww]: [f64; 6], level: &Matrix2<f64>, with_yaw: Vector2<f64>) -> [f64; 6] {
+    let mut jacobian = Matrix3::identity();
+    jacobian.fixed_view_mut::<2, 2>(0, 0).copy_from(level);
+    jacobian.fixed_view_mut::<2, 1>(0, 2).copy_from(&with_yaw);
+    let c = jacobian * Matrix3::new(xx, xy, xw, xy, yy, yw, xw, yw, ww) * jacobian.transpose();
+    [c.m11, c.m12, c.m13, c.m22, c.m23, c.m33]
 }
 
 /// Whether neighbouring rows lie on both sides of a pause of over 60 s.

@@ -106,7 +106,8 @@ impl Recording {
     /// The correction to the map as one rigid motion; ``None`` where it was not registered.
     ///
     /// A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``: ``p' = R(dyaw) p + (dx, dy)`` in the
-    /// recording's ENU comes nearest to what its stretches were moved by.
+    /// recording's ENU comes nearest to what its stretches were moved by. ``covariance`` is that of (dx, dy, dyaw), the
+    /// upper triangle row by row, in metres and degrees; ``None`` where it was left as it is.
     #[getter]
     fn register<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let Some(register) = self.row.register else { return Ok(None) };
@@ -116,13 +117,15 @@ impl Recording {
         dict.set_item("dyaw_deg", register.dyaw_deg)?;
         dict.set_item("residual_m", register.residual_m)?;
         dict.set_item("inliers", register.inliers)?;
+        dict.set_item("covariance", register.covariance)?;
         Ok(Some(dict))
     }
 
     /// What its stretches were moved by to lie on the map; empty where it was left as it is.
     ///
     /// Each a dict of ``s_m`` (path length of its middle), ``dx_m``, ``dy_m`` (east, north), ``sigma_m`` (of its
-    /// place then, per axis) and ``residual_m`` (None off the roads).
+    /// place then, per axis), ``covariance_m2`` (the same as [east·east, east·north, north·north]), ``residual_m`` and
+    /// ``inliers`` (the share of its points within three sigmas; both None off the roads).
     #[getter]
     fn register_stretches<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let dict = |stretch: &Stretch| {
@@ -131,7 +134,9 @@ impl Recording {
             dict.set_item("dx_m", stretch.shift_m[0])?;
             dict.set_item("dy_m", stretch.shift_m[1])?;
             dict.set_item("sigma_m", stretch.sigma_m)?;
+            dict.set_item("covariance_m2", stretch.covariance_m2)?;
             dict.set_item("residual_m", stretch.residual_m)?;
+            dict.set_item("inliers", stretch.inliers)?;
             Ok(dict)
         };
         self.row.register_stretches.iter().map(dict).collect()

@@ -377,10 +377,26 @@ impl Sample {
         self.row.match_probability
     }
 
-    /// Residual of the correction to the map, metres; ``None`` where not registered.
+    /// Residual of the correction to the map, metres; ``None`` where not registered, and off the roads.
+    ///
+    /// Of the stretch around the anchor; of the whole drive where that was left as it is.
     #[getter]
     fn register_residual_m(&self) -> Option<f64> {
         self.row.register_residual_m
+    }
+
+    /// Share of the points of that stretch within three sigmas of the roads; ``None`` where the residual is.
+    #[getter]
+    fn register_inliers(&self) -> Option<f64> {
+        self.row.register_inliers
+    }
+
+    /// Covariance of where that stretch lies after the correction; ``None`` where it was left as it is.
+    ///
+    /// m² in the recording's ENU: [east·east, east·north, north·north].
+    #[getter]
+    fn register_covariance_m2(&self) -> Option<[f64; 3]> {
+        self.row.register_covariance_m2
     }
 
     /// What was done for privacy: ``state``, ``detector`` (or ``None``) and how many ``regions``.

@@ -124,8 +124,14 @@ pub struct SampleRow {
     pub match_way_ids: Option<Vec<String>>,
     /// Smallest match probability in the window.
     pub match_probability: Option<f64>,
-    /// Residual of the correction to the map, metres.
+    /// Residual of the correction to the map, metres: of the stretch around the anchor, of the whole drive where it was left
+    /// as it is.
     pub register_residual_m: Option<f64>,
+    /// Share of inliers of the same.
+    pub register_inliers: Option<f64>,
+    /// Covariance of the place of that stretch after the correction, m², in the recording's ENU: east·east, east·north,
+    /// north·north; `None` where it was left as it is.
+    pub register_covariance_m2: Option<[f64; 3]>,
     /// Texts; `None` where there is nothing to say.
     pub captions: Option<Vec<Caption>>,
     /// What was done for privacy.

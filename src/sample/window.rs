@@ -129,6 +129,7 @@ fn window(
         if by_time { series.at_times(ticks, half, stats) } else { (series.at_places(ticks, half, stats), None) };
     let ways = matched_ways(track, ticks);
     let matched = |t: &State| track.rows[t.row].match_probability;
+    let registered = track.registered(zero.s_m);
     SampleRow {
         sample_id: sample_id(input.recording_id, grid.key(anchor), input.shape_hash),
         recording_id: input.recording_id.to_string(),
@@ -155,7 +156,9 @@ fn window(
             .as_ref()
             .and_then(|_| ticks.iter().map(matched).filter(|p| p.is_finite()).reduce(f64::min)),
         match_way_ids: ways,
-        register_residual_m: track.register_residual_m(zero.s_m),
+        register_residual_m: registered.residual_m,
+        register_inliers: registered.inliers,
+        register_covariance_m2: registered.covariance_m2,
         captions: None,
         privacy: PrivacyState { state: "metadata_stripped".to_string(), detector: None, regions: 0 },
         licenses: Vec::new(),

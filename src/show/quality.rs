@@ -90,7 +90,7 @@ pub(super) fn clocks(recordings: &BTreeMap<String, RecordingRow>) -> String {
 pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> String {
     let rows = recordings.values().filter_map(|r| {
         let register = r.register?;
-        let Register { dx_m, dy_m, dyaw_deg, residual_m, inliers } = register;
+        let Register { dx_m, dy_m, dyaw_deg, residual_m, inliers, .. } = register;
         let numbers = [dx_m, dy_m, dyaw_deg, residual_m, 100.0 * inliers, r.register_stretches.len() as f64];
         let numbers = numbers.map(|v| Cell::number(Some(v)));
         Some(std::iter::once(Cell::text(r.recording_id.as_str())).chain(numbers).collect())

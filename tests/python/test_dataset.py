@@ -39,6 +39,8 @@ def test_samples_are_the_rows_in_order(built: Path, ds: wl.Dataset, stored: list
             assert getattr(sample, name) == row[name], name
         for name in ("pose_sigma_m", "pose_source", "sync_residual_ms", "interpolation_gap_ms", "match_probability"):
             assert getattr(sample, name) == row[name], name
+        for name in ("register_residual_m", "register_inliers", "register_covariance_m2"):
+            assert getattr(sample, name) == row[name], name
         for name in ("licenses", "attributions", "sources", "match_way_ids", "privacy"):
             assert getattr(sample, name) == row[name], name
         assert sample.poses.dtype == sample.actions.dtype == np.float32
@@ -269,6 +271,8 @@ def test_map_and_recordings(built: Path, ds: wl.Dataset) -> None:
         row = stored[name]
         assert recording.origin == (row["origin_lon"], row["origin_lat"], row["origin_height_m"])
         assert recording.clock == row["clock"]
+        assert recording.register == row["register"]
+        assert recording.register_stretches == row["register_stretches"]
         for sensor in row["sensors"]:
             ours = recording.sensors[sensor["channel"]]
             assert (ours.modality, ours.model, ours.width) == (sensor["modality"], sensor["model"], sensor["width"])

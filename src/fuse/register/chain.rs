@@ -1,6 +1,6 @@
 //! What a drive is off by along its way: a Kalman filter and smoother from place to place.
 
-use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
+use nalgebra::{Matrix2, Matrix3, SMatrix, SVector, Vector2};
 
 /// The slow error (east, north, in sigmas), that of the whole drive (east, north, metres), and the lane kept (metres to the
 /// right of where it is expected).
@@ -32,6 +32,9 @@ pub(super) struct Place {
     pub s_m: f64,
     /// One sigma of the trajectory per axis, metres.
     pub sigma_m: f64,
+    /// How the rigid motion of the whole drive (east and north at the origin in metres, yaw in radians) changes with the
+    /// shift of this place, metres.
+    pub pull: SMatrix<f64, 3, 2>,
     pub seen: Vec<Seen>,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct Seen {
 pub(super) struct Found {
     /// The shift of each place, and its covariance: ENU metres.
     pub shifts: Vec<(Vector2<f64>, Matrix2<f64>)>,
+    /// The covariance of the rigid motion that the places pull at: metres, radians.
+    pub rigid: Matrix3<f64>,
     /// The lane, metres to the right of where it is expected.
     pub lane_m: f64,
     /// Half the χ² of what was known beforehand.
@@ -85,6 +90,8 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
         filtered.push((x, p));
     }
     let (mut shifts, mut prior_cost) = (Vec::with_capacity(places.len()), 0.0);
+    // Of the part of the rigid motion that later places make, and how the state here varies with it.
+    let (mut rigid, mut with_later) = (Matrix3::zeros(), SMatrix::<f64, N, 3>::zeros());
     for k in (0..places.len()).rev() {
         if k + 1 < places.len() {
             let (x_next, p_next, keep) = &predicted[k + 1];
@@ -93,6 +100,7 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
             let later = x;
             x = x_here + gain * (x - x_next);
             p = p_here + gain * (p - p_next) * gain.transpose();
+            with_later = gain * with_later;
             let forgotten = 1.0 - keep[0] * keep[0];
             prior_cost += 0.5 * (0..2).map(|i| (later[i] - keep[i] * x[i]).powi(2)).sum::<f64>() / forgotten;
         }
@@ -108,11 +116,15 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
             north.dot(&(p * north)),
         );
         shifts.push((Vector2::new(east.dot(&x), north.dot(&x)), covariance));
+        let pull = SMatrix::<f64, N, 2>::from_columns(&[east, north]) * places[k].pull.transpose();
+        let both = pull.transpose() * with_later;
+        rigid += pull.transpose() * p * pull + both + both.transpose();
+        with_later += p * pull;
     }
     shifts.reverse();
     // Now at the first place.
     prior_cost += 0.5 * x.component_mul(&x).component_div(&start).sum();
-    let found = Found { shifts, lane_m: x[LANE], prior_cost, openness };
+    let found = Found { shifts, rigid, lane_m: x[LANE], prior_cost, openness };
     (found.prior_cost.is_finite() && openness.is_finite()).then_some(found)
 }
 

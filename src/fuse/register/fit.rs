@@ -1,6 +1,6 @@
 //! The shifts along a drive that bring its points onto the lines that they follow.
 
-use nalgebra::{Matrix2, Vector2};
+use nalgebra::{Matrix2, Matrix3, SMatrix, Vector2};
 
 use super::chain::{Found, Place, Seen, Sizes, smooth};
 use crate::fuse::Register;
@@ -30,10 +30,14 @@ pub struct Stretch {
     pub s_m: f64,
     /// ENU metres.
     pub shift_m: [f64; 2],
-    /// One sigma per axis of where it lies then, metres.
+    /// One sigma per axis of where it lies then, metres: the root of half the trace of the covariance.
     pub sigma_m: f64,
+    /// Covariance of where it lies then, m²: east·east, east·north, north·north.
+    pub covariance_m2: [f64; 3],
     /// Residual across the lines afterwards, metres; `None` off the roads.
     pub residual_m: Option<f64>,
+    /// Share of its points that lie within three sigmas of their lines; `None` off the roads.
+    pub inliers: Option<f64>,
 }
 
 /// The stretch around a path length, metres; `None` where there is none within 50 m.
@@ -109,15 +113,18 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registrati
     let other = others.min_by(|a, b| a.cost.total_cmp(&b.cost))?;
     let (believed, doubted) = (own.cost <= other.cost, other.cost + SURELY < own.cost);
     let best = if doubted { other } else { own };
-    let (register, residuals) = drive.judge(&best.found.shifts.iter().map(|s| s.0).collect::<Vec<_>>())?;
+    let (register, fits_of) = drive.judge(&best.found.shifts.iter().map(|s| s.0).collect::<Vec<_>>())?;
     let still = vec![Vector2::zeros(); drive.stretches.len()];
     let as_it_is = drive.judge(&still).map(|judged| judged.0).filter(fits);
-    let stretches: Vec<Stretch> = (drive.stretches.iter().zip(&best.found.shifts).zip(residuals))
-        .map(|((stretch, (shift, covariance)), residual_m)| Stretch {
+    let register = Register { covariance: Some(in_degrees(&best.found.rigid)), ..register };
+    let stretches: Vec<Stretch> = (drive.stretches.iter().zip(&best.found.shifts).zip(fits_of))
+        .map(|((stretch, (shift, covariance)), fit)| Stretch {
             s_m: stretch.s_m,
             shift_m: [shift.x, shift.y],
             sigma_m: (0.5 * covariance.trace()).sqrt(),
-            residual_m,
+            covariance_m2: [covariance[(0, 0)], covariance[(0, 1)], covariance[(1, 1)]],
+            residual_m: fit.map(|fit| fit.residual_m),
+            inliers: fit.map(|fit| fit.inliers),
         })
         .collect();
     let left = drive.stretches.iter().zip(&stretches).map(|(of, moved)| moved.sigma_m / of.sigma_m).collect();
@@ -125,6 +132,12 @@ pub fn register(points: &[OnLine], lines: &[Vec<[f64; 2]>]) -> Option<Registrati
     let worth = doubted || none.cost - best.cost > SURELY || believed && drive.told(&best.found) > TELLS;
     let accepted = fits(&register) && worth;
     Some(Registration { register, stretches, left, accepted, as_it_is, cost: best.cost.min(none.cost) })
+}
+
+/// The upper triangle of a covariance of metres, metres and radians, row by row, with degrees.
+fn in_degrees(rigid: &Matrix3<f64>) -> [f64; 6] {
+    let yaw = |of: f64| of.to_degrees();
+    [rigid.m11, rigid.m12, yaw(rigid.m13), rigid.m22, yaw(rigid.m23), yaw(yaw(rigid.m33))]
 }
 
 /// Whether the map fits a drive that lies so.
@@ -145,6 +158,15 @@ struct StretchOf {
     s_m: f64,
     sigma_m: f64,
     points: std::ops::Range<usize>,
+    /// How the rigid motion of the drive changes with its shift.
+    pull: SMatrix<f64, 3, 2>,
+}
+
+/// How the points of a stretch lie.
+#[derive(Clone, Copy)]
+struct StretchFit {
+    residual_m: f64,
+    inliers: f64,
 }
 
 /// An idea of the errors, and what it makes of the drive.
@@ -163,8 +185,20 @@ impl<'a> Drive<'a> {
             let inside = &points[first..end.max(first + 1)];
             let mean = |of: fn(&OnLine) -> f64| inside.iter().map(|p| of(p)).sum::<f64>() / inside.len() as f64;
             let (s_m, sigma_m) = (mean(|p| p.s_m), mean(|p| p.trajectory_m));
-            stretches.push(StretchOf { s_m, sigma_m, points: first..first + inside.len() });
+            let pull = SMatrix::zeros();
+            stretches.push(StretchOf { s_m, sigma_m, points: first..first + inside.len(), pull });
             first += inside.len();
+        }
+        let centre = points.iter().map(|p| Vector2::from(p.at)).sum::<Vector2<f64>>() / points.len() as f64;
+        let arm = |i: usize| Vector2::from(points[i].at) - centre;
+        let arms: f64 = (0..points.len()).map(|i| arm(i).norm_squared()).sum();
+        for stretch in &mut stretches {
+            let share = stretch.points.len() as f64 / points.len() as f64;
+            let turn = stretch.points.clone().map(arm).sum::<Vector2<f64>>() / arms.max(f64::MIN_POSITIVE);
+            // To first order in the turn, which the origin feels as a shift.
+            let yaw = Vector2::new(-turn.y, turn.x);
+            let (dx, dy) = (share * Vector2::x() + centre.y * yaw, share * Vector2::y() - centre.x * yaw);
+            stretch.pull = SMatrix::from_rows(&[dx.transpose(), dy.transpose(), yaw.transpose()]);
         }
         Drive { shares: shares(&points, lines), points, lines, stretches }
     }
@@ -177,6 +211,7 @@ impl<'a> Drive<'a> {
                 .map(|(stretch, shift)| Place {
                     s_m: stretch.s_m,
                     sigma_m: stretch.sigma_m,
+                    pull: stretch.pull,
                     seen: stretch.points.clone().filter_map(|i| self.seen(i, *shift, lane_m)).collect(),
                 })
                 .collect();
@@ -225,34 +260,40 @@ impl<'a> Drive<'a> {
         })
     }
 
-    /// The rigid motion that is nearest to shifts with the share and the residual of inliers after them; and the residual of
-    /// each stretch, whatever lies in it.
-    fn judge(&self, shifts: &[Vector2<f64>]) -> Option<(Register, Vec<Option<f64>>)> {
-        let mut each = vec![(0.0, 0u32); shifts.len()];
-        let (mut square, mut inliers) = (0.0, 0u32);
+    /// The rigid motion that is nearest to shifts with the share and the residual of inliers after them; and how each stretch
+    /// lies, its residual of all that is in it, `None` off the roads.
+    fn judge(&self, shifts: &[Vector2<f64>]) -> Option<(Register, Vec<Option<StretchFit>>)> {
+        // Squares, points and inliers.
+        let mut each = vec![(0.0, 0u32, 0u32); shifts.len()];
+        let mut square = 0.0;
         for (k, _, across) in self.all(shifts) {
             let off = across.error_m.powi(2);
             each[k].0 += off;
             each[k].1 += 1;
             if across.error_m.abs() <= INLIER * across.whole_sigma_m {
                 square += off;
-                inliers += 1;
+                each[k].2 += 1;
             }
         }
-        let seen: u32 = each.iter().map(|of| of.1).sum();
+        let (seen, inliers) = each.iter().fold((0, 0), |sum, of| (sum.0 + of.1, sum.1 + of.2));
         if seen == 0 {
             return None;
         }
         let residual = |square: f64, count: u32| (square / f64::from(count.max(1))).sqrt();
+        let share = |inliers: u32, count: u32| f64::from(inliers) / f64::from(count);
+        let fit = |&(square, count, inliers): &(f64, u32, u32)| {
+            (count > 0).then(|| StretchFit { residual_m: residual(square, count), inliers: share(inliers, count) })
+        };
         let [dx_m, dy_m, yaw] = self.rigid(shifts);
         let register = Register {
             dx_m,
             dy_m,
             dyaw_deg: yaw.to_degrees(),
             residual_m: residual(square, inliers),
-            inliers: f64::from(inliers) / f64::from(seen),
+            inliers: share(inliers, seen),
+            covariance: None,
         };
-        Some((register, each.iter().map(|of| (of.1 > 0).then(|| residual(of.0, of.1))).collect()))
+        Some((register, each.iter().map(fit).collect()))
     }
 
     /// Shift and turn nearest to shifts, points alike: ENU metres at the origin, radians.

@@ -1,5 +1,7 @@
 //! A drive to the right of the middle of its streets, moved.
 
+mod covariance;
+
 use nalgebra::{Vector2, Vector3};
 
 use super::fit::{OnLine, Registration, register};
@@ -137,12 +139,13 @@ fn frame() -> EnuFrame {
 /// Two-way streets from corner to corner.
 fn roads(corners: &[[f64; 2]]) -> RoadGraph {
     let mut builder = RoadGraphBuilder::default();
+    // A block ends where it begins.
+    let nodes = if corners.first() == corners.last() { corners.len() - 1 } else { corners.len() };
     for (i, ends) in corners.windows(2).enumerate() {
         let place = |p: [f64; 2]| frame().to_geodetic(Vector3::new(p[0], p[1], 0.0));
         builder.lines.push(RoadLine {
             id: i as i64 + 1,
-            // The block ends where it begins.
-            nodes: [i, i + 1].map(|k| (k % (corners.len() - 1)) as i64 + 1).to_vec(),
+            nodes: [i, i + 1].map(|k| (k % nodes) as i64 + 1).to_vec(),
             points: ends.iter().map(|p| (place(*p).lon_deg, place(*p).lat_deg)).collect(),
             access: [Modes::ALL; 2],
             ..RoadLine::default()
@@ -225,7 +228,11 @@ fn a_track_is_laid_onto_the_roads_and_fades_off_them() {
     assert!((last - 61.0_f64.sqrt()).abs() < 0.5 && (sigma - 5.0).abs() < 0.2, "{last} {sigma}");
     assert!(found.rows[1000].sigma_xy_m < 3.5, "{}", found.rows[1000].sigma_xy_m);
     assert!(found.stretches.last().is_some_and(|s| s.residual_m.is_none()));
-    assert!(found.register_residual_m(1000.0).is_some() && found.register_residual_m(2500.0).is_none());
+    let (on, beside) = (found.registered(1000.0), found.registered(2500.0));
+    assert!(on.residual_m.is_some() && on.inliers == Some(1.0), "{on:?}");
+    assert!(beside.residual_m.is_none() && beside.inliers.is_none(), "{beside:?}");
+    let [xx, _, yy] = on.covariance_m2.expect("moved");
+    assert!((0.5 * (xx + yy)).sqrt() < 3.5, "{on:?}");
     assert!(found.rows.iter().zip(headings).all(|(r, heading)| (r.pose.yaw_rad() - heading).abs() < 1e-12));
 }
 

@@ -167,6 +167,8 @@ mod tests {
             match_way_ids: None,
             match_probability: None,
             register_residual_m: None,
+            register_inliers: None,
+            register_covariance_m2: None,
             captions: None,
             privacy: PrivacyState { state: "metadata_stripped".to_string(), detector: None, regions: 0 },
             licenses: Vec::new(),
