@@ -19,6 +19,7 @@ import collections
 import fcntl
 import json
 import os
+import select
 import statistics
 import subprocess
 import tempfile
@@ -85,17 +86,21 @@ def run(command: list[str], cache: Path) -> tuple[bytes, float]:
 def peak_mb(command: list[str], cache: Path) -> float:
     """Peak memory of a command.
 
-    What the kernel tells of a child that has ended begins with the memory of its parent, so a living one is asked: it waits for
-    a pipe of one page, whose first bytes come when all is matched.
+    What the kernel tells of a child that has ended begins with the memory of its parent, so a living one is asked: it writes
+    into a pipe of one page, and is asked whenever there is something in it.
     """
     environment = {**os.environ, "WORLDLOOM_CACHE": str(cache)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, 4096)
-    os.read(process.stdout.fileno(), 1)
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    process.stdout.read()
+    peak = "VmHWM: 0"
+    while select.select([process.stdout], [], [])[0]:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        # One that has ended has no memory to tell of.
+        peak = next((line for line in status.splitlines() if line.startswith("VmHWM")), peak)
+        if not os.read(process.stdout.fileno(), 1 << 16):
+            break
     process.wait()
-    return next(int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) * 1024 / 1e6
 
 
 def ours(data: Kubicka, program: str, times: int) -> float:
@@ -129,7 +134,8 @@ def ours(data: Kubicka, program: str, times: int) -> float:
     nothing, small, large = peaks
     print(
         f"peak memory {small:.1f} MB, {nothing:.1f} MB of it on a street of two nodes: {small - nothing:.1f} MB for a graph "
-        f"of {size:.1f} MB, {(small - nothing) / size:.1f} times; with {times} tracks {large:.0f} MB"
+        f"of {size:.1f} MB, {(small - nothing) / size:.1f} times; with {times} tracks {large - nothing:.1f} MB, "
+        f"{(large - nothing) / size:.1f} times"
     )
     return speed
 

@@ -153,3 +153,51 @@ fn columns_of_other_names_are_mapped() {
     let (_, _, said) = match_text("a.geojson", line, &["--columns", "lon=x"]);
     assert!(said.contains("GeoJSON has no columns"), "{said}");
 }
+
+#[test]
+fn tracks_of_a_file_are_matched_one_by_one_whatever_the_order_of_their_rows() {
+    let own = std::fs::read_to_string(town("drives/drive-1/gnss.csv")).expect("readable");
+    let (header, rows) = own.split_once('\n').expect("a header");
+    let rows: Vec<&str> = rows.lines().collect();
+    let of = |tracks: &[(&str, &str)]| -> String {
+        let lines = tracks.iter().map(|(track, row)| format!("{track},{row}\n"));
+        format!("track,{header}\n{}", lines.collect::<String>())
+    };
+    let apart: Vec<_> = ["a", "b", "c"].iter().flat_map(|track| rows.iter().map(move |row| (*track, *row))).collect();
+    let mixed: Vec<_> = rows.iter().flat_map(|row| ["a", "b", "c"].map(|track| (track, *row))).collect();
+    let (code, text, said) = match_text("a.csv", &of(&apart), &["--json"]);
+    assert!(code == 3 && said.contains("the path breaks 2 times"), "{code}: {said}");
+    assert_eq!(match_text("a.csv", &of(&mixed), &["--json"]).1, text);
+    let (read, one): (Value, Value) =
+        (serde_json::from_str(&text).expect("JSON"), serde_json::from_slice(&matched(&["--json"]).1).expect("JSON"));
+    let (points, of_one) = (read["points"].as_array().expect("points"), one["points"].as_array().expect("points"));
+    assert_eq!(points.len(), 3 * of_one.len());
+    for (i, point) in points.iter().enumerate() {
+        let mut same = of_one[i % of_one.len()].clone();
+        same["index"] = i.into();
+        assert_eq!(*point, same);
+    }
+    assert_eq!(read["path"].as_array().map(Vec::len), one["path"].as_array().map(|path| 3 * path.len()));
+}
+
+#[test]
+fn an_answer_that_fails_leaves_the_one_before_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("a.csv");
+    std::fs::write(&out, "before").expect("written");
+    // The second of two tracks is cut off within a gzip block.
+    let text = format!("track,lon,lat\n{}", "a,127.1097,37.3933\n".repeat(9) + &"b,127.1097,37.3933\n".repeat(90_000));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    std::io::Write::write_all(&mut packed, text.as_bytes()).expect("packed");
+    let packed = packed.finish().expect("packed");
+    let trace = folder.path().join("trace.csv.gz");
+    std::fs::write(&trace, &packed[..packed.len() / 2]).expect("written");
+    let ended = Command::new(env!("CARGO_BIN_EXE_worldloom"))
+        .args([&"match".into(), trace.as_os_str(), "--map".as_ref(), town("map/town.osm.pbf").as_os_str()])
+        .args(["--out".as_ref(), out.as_os_str()])
+        .output()
+        .expect("it runs");
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&out).expect("readable"), "before");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
+}

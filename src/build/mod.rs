@@ -9,7 +9,7 @@ mod hash;
 mod imagery;
 mod load;
 mod maps;
-mod match_files;
+mod match_trace;
 mod media;
 mod movers;
 mod names;
@@ -28,7 +28,7 @@ use crate::error::{ErrorKind, Result};
 
 pub use load::{ImageOutput, Loaded, load};
 pub use maps::read_map;
-pub use match_files::{TraceMatch, match_files, match_fixes, read_roads, read_tracks};
+pub use match_trace::{MatchFormat, MatchSummary, MatchWriter, MatchedTrack, match_file, match_fixes, read_roads};
 pub use plan::{Plan, PlanSummary};
 pub use progress::{Progress, Silent};
 pub use run::{BuildOptions, Built, build};

@@ -1,17 +1,18 @@
 //! `worldloom match`.
 
-use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueHint::{AnyPath, FilePath};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::build::{TraceMatch, match_files};
-use crate::error::{ErrorKind, Result};
+use crate::build::{MatchFormat, MatchSummary, MatchWriter, match_file, read_roads};
+use crate::error::{ErrorKind, Quarantine, Result};
 use crate::record::Mode;
 
 use super::context::{Context, Outcome};
+use super::whole::Whole;
 
 /// Find the roads that a trace was driven on: a line a part, a point a fix, each with its probability.
 ///
@@ -52,42 +53,51 @@ enum Format {
     Parquet,
 }
 
+impl From<Format> for MatchFormat {
+    fn from(format: Format) -> MatchFormat {
+        match format {
+            Format::Geojson => MatchFormat::Geojson,
+            Format::Csv => MatchFormat::Csv,
+            Format::Parquet => MatchFormat::Parquet,
+        }
+    }
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
 ///
-/// Those of [`match_files`]; [`ErrorKind::Config`] for binary output to a terminal, or a file whose ending is no format's.
+/// Those of [`match_file`]; [`ErrorKind::Config`] for binary output to a terminal, or a file whose ending is no format's.
 pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Outcome> {
     let format = match (args.format, &args.out) {
-        (Some(format), _) => format,
-        (None, Some(out)) if !ctx.json => by_ending(out)?,
-        _ => Format::Geojson,
+        _ if ctx.json => MatchFormat::Json,
+        (Some(format), _) => format.into(),
+        (None, Some(out)) => by_ending(out)?.into(),
+        (None, None) => MatchFormat::Geojson,
     };
-    if !ctx.json && format == Format::Parquet && args.out.is_none() && std::io::stdout().is_terminal() {
+    if format == MatchFormat::Parquet && args.out.is_none() && std::io::stdout().is_terminal() {
         let what = "Parquet is binary, which does not belong on a terminal".to_string();
         return Err(ErrorKind::Config(what).bare().with_hint("pass `--out FILE`, or pipe it"));
     }
-    let found = match_files(&args.trace, &args.columns.iter().cloned().collect(), &args.map, args.mode)?;
-    let json = ctx.json;
-    match &args.out {
-        None => write(&found, json, format, &mut BufWriter::new(stdout))?,
+    let summary = match &args.out {
+        None => answer(args, format, &mut BufWriter::new(stdout))?,
         Some(path) => {
-            let file = File::create(path).map_err(|e| ErrorKind::io("create file", e).in_file(path))?;
-            write(&found, json, format, &mut BufWriter::new(file))?;
+            let file = Whole::create(path)?;
+            let summary = answer(args, format, &mut BufWriter::new(file.file()))?;
+            file.keep()?;
+            summary
         }
-    }
+    };
     // Diagnostics: a closed stderr is no reason to fail.
-    for (file, reason, refused) in found.quarantine.iter() {
+    for (file, reason, refused) in summary.quarantine.iter() {
         let _ = writeln!(std::io::stderr(), "{file}: {} x {reason} (first: {})", refused.count, refused.examples[0]);
     }
-    let unmatched = found.matched.points.iter().filter(|p| p.way.is_none()).count();
-    let breaks = found.matched.breaks.len();
-    if unmatched > 0 || breaks > 0 {
-        let all = found.matched.points.len();
+    let MatchSummary { fixes, unmatched, breaks, .. } = &summary;
+    if *unmatched > 0 || *breaks > 0 {
         let _ =
-            writeln!(std::io::stderr(), "{unmatched} of {all} fixes are on no road; the path breaks {breaks} times");
+            writeln!(std::io::stderr(), "{unmatched} of {fixes} fixes are on no road; the path breaks {breaks} times");
     }
-    if let Some(boxes) = found.apart() {
+    if let Some(boxes) = summary.apart() {
         let [trace, map] = boxes.map(|b| format!("[{:.4}, {:.4}, {:.4}, {:.4}]", b.xmin, b.ymin, b.xmax, b.ymax));
         let _ = writeln!(
             std::io::stderr(),
@@ -95,10 +105,20 @@ pub fn run(ctx: &Context, args: &MatchArgs, stdout: &mut dyn Write) -> Result<Ou
             (west, south, east, north)"
         );
     }
-    if found.tracks.iter().flatten().find_map(|fix| fix.t).is_some_and(|t| !t.is_date()) {
+    if summary.dated == Some(false) {
         let _ = writeln!(std::io::stderr(), "the times of the trace are no dates: they count from an unknown epoch");
     }
-    Ok(Outcome::found_if(found.is_partial()))
+    Ok(Outcome::found_if(summary.is_partial()))
+}
+
+/// Matches and writes track by track.
+fn answer(args: &MatchArgs, format: MatchFormat, out: &mut dyn Write) -> Result<MatchSummary> {
+    let mut writer = MatchWriter::new(format, out);
+    let columns = args.columns.iter().cloned().collect();
+    let roads = |refused: &mut Quarantine| read_roads(&args.map, refused).map(Arc::new);
+    let summary = match_file(&args.trace, &columns, args.mode, roads, &mut |track| writer.track(track))?;
+    writer.finish()?;
+    Ok(summary)
 }
 
 /// One of our columns, and its name in the file.
@@ -118,14 +138,4 @@ fn by_ending(out: &Path) -> Result<Format> {
             Err(ErrorKind::Config(what).bare().with_hint("name one of these, or say `--format`"))
         }
     }
-}
-
-fn write(found: &TraceMatch, json: bool, format: Format, out: &mut dyn Write) -> Result<()> {
-    match format {
-        _ if json => found.write_json(out)?,
-        Format::Geojson => found.write_geojson(out)?,
-        Format::Csv => found.write_csv(out)?,
-        Format::Parquet => found.write_parquet(out)?,
-    }
-    out.flush().map_err(|e| ErrorKind::io("write the answer", e).bare())
 }

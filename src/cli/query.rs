@@ -1,6 +1,5 @@
 //! `worldloom query`.
 
-use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -18,6 +17,7 @@ use crate::time::Timestamp;
 
 use super::context::{Context, Outcome, write_line};
 use super::text::{Column, terminal_width, write_table};
+use super::whole::Whole;
 
 /// Find samples by place, time and attributes; all that is asked for must hold.
 ///
@@ -112,8 +112,9 @@ pub fn run(ctx: &Context, args: &QueryArgs, stdout: &mut dyn Write) -> Result<Ou
     match &args.out {
         None => answer(&dataset, &rows, format, terminal_width(), &mut BufWriter::new(stdout))?,
         Some(path) => {
-            let file = File::create(path).map_err(|e| ErrorKind::io("create file", e).in_file(path))?;
-            answer(&dataset, &rows, format, None, &mut BufWriter::new(file))?;
+            let file = Whole::create(path)?;
+            answer(&dataset, &rows, format, None, &mut BufWriter::new(file.file()))?;
+            file.keep()?;
         }
     }
     Ok(Outcome::Done)

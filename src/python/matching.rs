@@ -7,10 +7,10 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use super::error::argument;
-use super::values::{json_to_python, rows};
-use crate::build::{match_fixes, read_roads, read_tracks};
+use super::values::rows;
+use crate::build::{MatchFormat, MatchSummary, MatchWriter, MatchedTrack, match_file, match_fixes, read_roads};
 use crate::coord::Geodetic;
-use crate::error::Quarantine;
+use crate::error::{Quarantine, Result};
 use crate::record::{GnssFix, Mode, RoadGraph};
 use crate::source::CsvColumns;
 use crate::time::Timestamp;
@@ -85,26 +85,38 @@ pub(super) fn match_trace<'py>(
     columns: Option<CsvColumns>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mode = Mode::from_name(mode).ok_or_else(|| argument(format!("no mode {mode:?}: car, bicycle or foot")))?;
-    let mut quarantine = Quarantine::new();
-    let tracks = match trace.extract::<PathBuf>() {
-        Ok(path) if t_ns.is_none() => {
-            py.detach(|| read_tracks(&path, &columns.unwrap_or_default(), &mut quarantine))?
+    let known = map.extract::<PyRef<'_, Roads>>().ok().map(|roads| Arc::clone(&roads.graph));
+    let path = if known.is_some() { PathBuf::new() } else { map.extract::<PathBuf>()? };
+    let roads = |refused: &mut Quarantine| match &known {
+        Some(graph) => Ok(Arc::clone(graph)),
+        None => read_roads(&path, refused).map(Arc::new),
+    };
+    let text = match trace.extract::<PathBuf>() {
+        Ok(trace) if t_ns.is_none() => {
+            let columns = columns.unwrap_or_default();
+            py.detach(|| answer(|sink| match_file(&trace, &columns, mode, roads, sink)))?
         }
         Ok(_) => return Err(argument("t_ns goes with an array, not with a file".to_string()).into()),
         Err(_) if columns.is_some() => {
             return Err(argument("columns go with a file, not with an array".to_string()).into());
         }
-        Err(_) => vec![fixes(py, &trace, t_ns.as_ref())?],
-    };
-    let graph = match map.extract::<PyRef<'_, Roads>>() {
-        Ok(roads) => Arc::clone(&roads.graph),
         Err(_) => {
-            let path: PathBuf = map.extract()?;
-            Arc::new(py.detach(|| read_roads(&path, &mut quarantine))?)
+            let fixes = fixes(py, &trace, t_ns.as_ref())?;
+            py.detach(|| answer(|sink| match_fixes(&*roads(&mut Quarantine::new())?, mode, &fixes, sink)))?
         }
     };
-    let value = py.detach(|| match_fixes(graph, mode, tracks, quarantine).to_value());
-    json_to_python(py, &value)
+    py.import("json")?.call_method1("loads", (text,))
+}
+
+/// The text of an answer, from what gives its tracks.
+fn answer(
+    tracks: impl FnOnce(&mut dyn FnMut(&MatchedTrack<'_>) -> Result<()>) -> Result<MatchSummary>,
+) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut writer = MatchWriter::new(MatchFormat::Json, &mut text);
+    tracks(&mut |track| writer.track(track))?;
+    writer.finish()?;
+    Ok(text)
 }
 
 /// Rows of longitude and latitude, with times where there are any.

@@ -88,6 +88,15 @@ pub trait RecordingSource: Send + Sync {
     /// Refused records go to `quarantine`; an error means that nothing of the source can be used.
     fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>>;
 
+    /// Gives the recordings that [`RecordingSource::read`] gives one after the other; a trace file's are not held together.
+    ///
+    /// # Errors
+    ///
+    /// As `read`, where some may have been given by then; and the first of `sink`.
+    fn each(&self, quarantine: &mut Quarantine, sink: &mut dyn FnMut(Recording) -> Result<()>) -> Result<()> {
+        self.read(quarantine)?.into_iter().try_for_each(sink)
+    }
+
     /// The bytes of an observation, as they lie in the source.
     fn media(&self, frame: &FrameRecord) -> Result<Vec<u8>> {
         read_media(&frame.media)

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{ErrorKind, Location, Quarantine};
 use crate::record::{GnssFix, HeightDatum};
-use crate::time::{ClockScale, Timestamp};
+use crate::time::Timestamp;
 
 use super::civil;
 use super::table::TimeRule;
@@ -34,8 +34,7 @@ pub(super) fn read(
     reader.read_to_end(&mut text).map_err(|e| ErrorKind::io("read", e))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let value: Value = serde_json::from_slice(text).map_err(|e| ErrorKind::malformed("GeoJSON", e.to_string()))?;
-    let mut found =
-        Found { path, rule, quarantine, lines: Vec::new(), points: Trace::default(), number: 0, heights: false };
+    let mut found = Found { path, rule, quarantine, lines: Vec::new(), points: Trace::default(), number: 0 };
     match value.get("features").and_then(Value::as_array) {
         Some(features) => features.iter().for_each(|f| found.feature(f)),
         None => found.feature(&value),
@@ -44,8 +43,7 @@ pub(super) fn read(
     if !found.points.fixes.is_empty() {
         tracks.push(found.points);
     }
-    let height_datum = if found.heights { HeightDatum::Ellipsoidal } else { HeightDatum::None };
-    Ok(Traces { tracks, height_datum, scale: ClockScale::Utc, notes: Vec::new() })
+    Ok(Traces { tracks, notes: Vec::new() })
 }
 
 struct Found<'a> {
@@ -55,7 +53,6 @@ struct Found<'a> {
     lines: Vec<Trace>,
     points: Trace,
     number: u64,
-    heights: bool,
 }
 
 impl Found<'_> {
@@ -78,15 +75,13 @@ impl Found<'_> {
             Some("Point") => {
                 let time = ["time", "timestamp"].into_iter().find_map(|key| properties.get(key));
                 let fix = self.fix(coordinates, time);
-                self.points.fixes.extend(fix);
-                self.points.lines.resize(self.points.fixes.len(), 0);
+                add(&mut self.points, fix);
             }
             Some("MultiPoint") => {
                 for (i, position) in all(coordinates).iter().enumerate() {
                     let fix = self.fix(position, times.and_then(|t| t.get(i)));
-                    self.points.fixes.extend(fix);
+                    add(&mut self.points, fix);
                 }
-                self.points.lines.resize(self.points.fixes.len(), 0);
             }
             Some("LineString") => self.line(coordinates, times),
             Some("MultiLineString") => {
@@ -107,16 +102,15 @@ impl Found<'_> {
     fn line(&mut self, coordinates: &Value, times: Option<&Value>) {
         let mut trace = Trace::default();
         for (i, position) in coordinates.as_array().into_iter().flatten().enumerate() {
-            if let Some(fix) = self.fix(position, times.and_then(|t| t.get(i))) {
-                trace.push(fix, 0);
-            }
+            add(&mut trace, self.fix(position, times.and_then(|t| t.get(i))));
         }
         if !trace.fixes.is_empty() {
             self.lines.push(trace);
         }
     }
 
-    fn fix(&mut self, position: &Value, time: Option<&Value>) -> Option<GnssFix> {
+    /// A position, and what its height is measured from.
+    fn fix(&mut self, position: &Value, time: Option<&Value>) -> Option<(GnssFix, HeightDatum)> {
         let record = self.number;
         self.number += 1;
         let number = |i: usize| position.get(i).and_then(Value::as_f64);
@@ -124,17 +118,19 @@ impl Found<'_> {
             (Some(lon), Some(lat)) => place(lon, lat, number(2).unwrap_or(0.0)),
             _ => Err("its position is not two numbers"),
         };
-        self.heights |= number(2).is_some();
         match at {
-            Ok(place) => Some(GnssFix {
-                t: time.and_then(Value::as_str).and_then(|t| self.time(t)),
-                place,
-                speed_mps: None,
-                course_deg: None,
-                sigma_xy_m: None,
-                sigma_z_m: None,
-                record,
-            }),
+            Ok(place) => {
+                let fix = GnssFix {
+                    t: time.and_then(Value::as_str).and_then(|t| self.time(t)),
+                    place,
+                    speed_mps: None,
+                    course_deg: None,
+                    sigma_xy_m: None,
+                    sigma_z_m: None,
+                    record,
+                };
+                Some((fix, number(2).map_or(HeightDatum::None, |_| HeightDatum::Ellipsoidal)))
+            }
             Err(reason) => {
                 self.quarantine.refuse(&Location::record(self.path, record), reason);
                 None
@@ -144,6 +140,15 @@ impl Found<'_> {
 
     fn time(&self, text: &str) -> Option<Timestamp> {
         civil::parse(text.as_bytes())?.instant(self.rule.zone_s)
+    }
+}
+
+/// Adds a position to a track; one with a height says what those of the track are measured from.
+fn add(trace: &mut Trace, found: Option<(GnssFix, HeightDatum)>) {
+    let Some((fix, datum)) = found else { return };
+    trace.push(fix, 0);
+    if datum != HeightDatum::None {
+        trace.height_datum = datum;
     }
 }
 

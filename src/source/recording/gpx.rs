@@ -4,7 +4,7 @@
 //! without their namespace prefix, since writers mix them up. Speeds are m/s, courses degrees from true north.
 
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 use super::civil;
 use super::table::TimeRule;
-use super::trace::{SIGMA_PER_HDOP_M, Trace, Traces, place};
+use super::trace::{SIGMA_PER_HDOP_M, Trace, place};
 
 /// What a point of a track can say.
 #[derive(Debug, Default)]
@@ -57,61 +57,98 @@ impl Leaf {
     }
 }
 
-/// Reads the tracks of a GPX; waypoints and routes are counted in the notes. `mapping` may hide `height_m` (by mapping
-/// it to an empty name) for loggers whose `ele` is no height.
-///
-/// Broken XML ends the reading: what came before stays, and the break goes to `quarantine`.
-///
-/// # Errors
-///
-/// A key of `mapping` other than `height_m`, or broken XML before the first point.
-pub(super) fn read(
-    source: impl BufRead,
-    path: &Path,
-    mapping: &CsvColumns,
-    rule: TimeRule,
-    quarantine: &mut Quarantine,
-) -> Result<Traces, ErrorKind> {
-    if let Some((name, to)) = mapping.iter().find(|(name, to)| *name != "height_m" || !to.is_empty()) {
-        let reason =
-            format!("`columns` of a GPX can only hide its heights (`height_m = \"\"`), not map {name} to `{to}`");
-        return Err(ErrorKind::Config(reason));
+/// The tracks of a GPX, one after the other.
+pub(super) struct Tracks<B> {
+    xml: Reader<B>,
+    parser: Parser,
+    path: PathBuf,
+    over: bool,
+}
+
+impl<B: BufRead> Tracks<B> {
+    /// The tracks of a GPX at `path`; `mapping` may hide `height_m` (by mapping it to an empty name) for loggers whose `ele`
+    /// is no height.
+    ///
+    /// # Errors
+    ///
+    /// A key of `mapping` other than `height_m`.
+    pub(super) fn open(source: B, path: &Path, mapping: &CsvColumns, rule: TimeRule) -> Result<Tracks<B>, ErrorKind> {
+        if let Some((name, to)) = mapping.iter().find(|(name, to)| *name != "height_m" || !to.is_empty()) {
+            let reason =
+                format!("`columns` of a GPX can only hide its heights (`height_m = \"\"`), not map {name} to `{to}`");
+            return Err(ErrorKind::Config(reason));
+        }
+        let parser = Parser { rule, heights: !mapping.contains_key("height_m"), ..Parser::default() };
+        let mut xml = Reader::from_reader(source);
+        xml.config_mut().check_end_names = false;
+        Ok(Tracks { xml, parser, path: path.to_path_buf(), over: false })
     }
-    let mut parser = Parser { rule, heights: !mapping.contains_key("height_m"), ..Parser::default() };
-    let mut xml = Reader::from_reader(source);
-    xml.config_mut().check_end_names = false;
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        match xml.read_event_into(&mut buffer) {
-            Ok(Event::Start(element)) => parser.start(&element),
-            Ok(Event::Empty(element)) => {
-                parser.start(&element);
-                parser.end(element.local_name().as_ref(), path, quarantine);
+
+    /// The next track, empty or not; `None` after the last.
+    ///
+    /// Broken XML ends the reading: what came before stays, and the break goes to `quarantine`.
+    ///
+    /// # Errors
+    ///
+    /// Broken XML before the first point.
+    pub(super) fn next(&mut self, quarantine: &mut Quarantine) -> Result<Option<Trace>, ErrorKind> {
+        let (parser, path, xml) = (&mut self.parser, &self.path, &mut self.xml);
+        let mut buffer = Vec::new();
+        while !self.over {
+            buffer.clear();
+            match xml.read_event_into(&mut buffer) {
+                Ok(Event::Start(element)) => parser.start(&element),
+                Ok(Event::Empty(element)) => {
+                    parser.start(&element);
+                    parser.end(element.local_name().as_ref(), path, quarantine);
+                }
+                Ok(Event::Text(text)) if parser.leaf.is_some() => parser.text.push_str(&text),
+                Ok(Event::CData(text)) if parser.leaf.is_some() => parser.text.push_str(&text),
+                Ok(Event::End(element)) => parser.end(element.local_name().as_ref(), path, quarantine),
+                Ok(Event::Eof) => {
+                    self.over = true;
+                    if parser.depth_gpx > 0 {
+                        parser.broken(path, "the file is cut short", xml.buffer_position(), quarantine)?;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.over = true;
+                    parser.broken(path, &error.to_string(), xml.error_position(), quarantine)?;
+                }
             }
-            Ok(Event::Text(text)) if parser.leaf.is_some() => parser.text.push_str(&text),
-            Ok(Event::CData(text)) if parser.leaf.is_some() => parser.text.push_str(&text),
-            Ok(Event::End(element)) => parser.end(element.local_name().as_ref(), path, quarantine),
-            Ok(Event::Eof) if parser.depth_gpx > 0 => {
-                parser.broken(path, "the file is cut short", xml.buffer_position(), quarantine)?;
-                break;
-            }
-            Ok(Event::Eof) => break,
-            Ok(_) => {}
-            Err(error) => {
-                parser.broken(path, &error.to_string(), xml.error_position(), quarantine)?;
-                break;
+            if parser.track.is_some() {
+                return Ok(parser.track.take());
             }
         }
+        // A cut file leaves its last track open.
+        if !parser.segments.is_empty() {
+            parser.end_track();
+        }
+        Ok(parser.track.take())
     }
-    Ok(parser.finish())
+
+    /// What is worth saying without being refused, once all is read: waypoints and routes are counted.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (count, what) in [(self.parser.waypoints, "waypoints"), (self.parser.routes, "routes")] {
+            if count > 0 {
+                notes.push(format!("{count} {what} are not read"));
+            }
+        }
+        if self.parser.no_zone {
+            notes.push("times have no zone: they are taken for UTC unless `timezone` says otherwise".to_string());
+        }
+        notes
+    }
 }
 
 #[derive(Default)]
 struct Parser {
     rule: TimeRule,
     heights: bool,
-    tracks: Vec<Trace>,
+    /// The track that was read to its end.
+    track: Option<Trace>,
     /// The segments of the track that is being read.
     segments: Vec<Trace>,
     point: Option<Point>,
@@ -237,12 +274,15 @@ impl Parser {
     fn end_track(&mut self) {
         self.segments.retain(|segment| !segment.fixes.is_empty());
         self.segments.sort_by_key(|segment| segment.fixes[0].t);
-        let mut track = Trace::default();
+        // `ele` is above mean sea level by the schema.
+        let height_datum = if self.any_height { HeightDatum::Orthometric } else { HeightDatum::None };
+        self.any_height = false;
+        let mut track = Trace { height_datum, ..Trace::default() };
         for segment in self.segments.drain(..) {
             track.fixes.extend(segment.fixes);
             track.lines.extend(segment.lines);
         }
-        self.tracks.push(track);
+        self.track = Some(track);
     }
 
     fn broken(&mut self, path: &Path, reason: &str, byte: u64, quarantine: &mut Quarantine) -> Result<(), ErrorKind> {
@@ -253,37 +293,26 @@ impl Parser {
         quarantine.refuse(&Location::byte(path, byte), kind);
         Ok(())
     }
-
-    fn finish(mut self) -> Traces {
-        // A cut file leaves its last track open.
-        if !self.segments.is_empty() {
-            self.end_track();
-        }
-        let mut notes = Vec::new();
-        for (count, what) in [(self.waypoints, "waypoints"), (self.routes, "routes")] {
-            if count > 0 {
-                notes.push(format!("{count} {what} are not read"));
-            }
-        }
-        if self.no_zone {
-            notes.push("times have no zone: they are taken for UTC unless `timezone` says otherwise".to_string());
-        }
-        // `ele` is above mean sea level by the schema.
-        let height_datum = if self.any_height { HeightDatum::Orthometric } else { HeightDatum::None };
-        Traces { tracks: self.tracks, height_datum, scale: crate::time::ClockScale::Utc, notes }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::recording::trace::Traces;
     use proptest::prelude::*;
+
+    fn read(source: &[u8], mapping: &CsvColumns, quarantine: &mut Quarantine) -> Result<Traces, ErrorKind> {
+        let mut tracks = Tracks::open(source, Path::new("a.gpx"), mapping, TimeRule::default())?;
+        let mut all = Vec::new();
+        while let Some(track) = tracks.next(quarantine)? {
+            all.push(track);
+        }
+        Ok(Traces { tracks: all, notes: tracks.notes() })
+    }
 
     fn parse(text: &str) -> (Result<Traces, ErrorKind>, Quarantine) {
         let mut quarantine = Quarantine::new();
-        let traces =
-            read(text.as_bytes(), Path::new("a.gpx"), &CsvColumns::new(), TimeRule::default(), &mut quarantine);
-        (traces, quarantine)
+        (read(text.as_bytes(), &CsvColumns::new(), &mut quarantine), quarantine)
     }
 
     #[test]
@@ -299,7 +328,7 @@ mod tests {
         assert_eq!(fixes[0].t.map(|t| t.to_string()).as_deref(), Some("2024-04-30T15:00:00.5Z"));
         assert_eq!((fixes[0].speed_mps, fixes[0].course_deg, fixes[0].sigma_xy_m), (Some(3.5), Some(90.0), Some(6.0)));
         assert_eq!((fixes[0].place.height_m, fixes[1].t, fixes.len()), (50.5, None, 2));
-        assert_eq!((traces.height_datum, traces.notes.len()), (HeightDatum::Orthometric, 1));
+        assert_eq!((traces.tracks[0].height_datum, traces.notes.len()), (HeightDatum::Orthometric, 1));
         assert!(quarantine.is_empty());
     }
 
@@ -326,8 +355,8 @@ mod tests {
     fn heights_that_are_none_can_be_hidden() {
         let text = b"<gpx><trk><trkseg><trkpt lat='1' lon='1'><ele>2013</ele></trkpt></trkseg></trk></gpx>" as &[u8];
         let hide = CsvColumns::from([("height_m".to_string(), String::new())]);
-        let traces = read(text, Path::new("a"), &hide, TimeRule::default(), &mut Quarantine::new()).expect("valid");
-        assert_eq!((traces.tracks[0].fixes[0].place.height_m, traces.height_datum), (0.0, HeightDatum::None));
+        let track = read(text, &hide, &mut Quarantine::new()).expect("valid").tracks.remove(0);
+        assert_eq!((track.fixes[0].place.height_m, track.height_datum), (0.0, HeightDatum::None));
     }
 
     proptest! {
@@ -335,8 +364,7 @@ mod tests {
         fn any_bytes_are_read_in_part_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let with_start = [b"<gpx><trk><trkseg><trkpt lat='1' lon='1'><time>2020", bytes.as_slice()].concat();
             for bytes in [bytes, with_start] {
-                let mut quarantine = Quarantine::new();
-                let _ = read(bytes.as_slice(), Path::new("a"), &CsvColumns::new(), TimeRule::default(), &mut quarantine);
+                let _ = read(bytes.as_slice(), &CsvColumns::new(), &mut Quarantine::new());
             }
         }
     }

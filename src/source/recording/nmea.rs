@@ -371,7 +371,7 @@ impl Merger {
             (true, false) => HeightDatum::Ellipsoidal,
             (true, true) => HeightDatum::Orthometric,
         };
-        Traces { tracks: vec![track], height_datum, scale, notes }
+        Traces { tracks: vec![Trace { height_datum, scale, ..track }], notes }
     }
 }
 
@@ -415,7 +415,7 @@ mod tests {
     fn sentences_of_one_time_make_one_fix_above_the_ellipsoid() {
         let (traces, quarantine) = parse(&log(&[RMC, "GNGSA,A,3,17", GGA, "GNGST,235959.50,1,1,1,1,3.0,4.0,5.0"]));
         let fixes = &traces.tracks[0].fixes;
-        assert_eq!((fixes.len(), quarantine.total(), traces.height_datum), (1, 0, HeightDatum::Ellipsoidal));
+        assert_eq!((fixes.len(), quarantine.total(), traces.tracks[0].height_datum), (1, 0, HeightDatum::Ellipsoidal));
         let fix = fixes[0];
         assert_eq!(fix.t.map(|t| t.to_string()).as_deref(), Some("2020-02-07T23:59:59.5Z"));
         assert!((fix.place.lat_deg - 37.426_393_666).abs() < 1e-8 && (fix.place.lon_deg + 122.093_652_5).abs() < 1e-8);
@@ -446,7 +446,7 @@ mod tests {
     #[test]
     fn without_a_date_the_clock_is_said_to_be_unknown() {
         let (traces, _) = parse(&log(&[GGA]));
-        assert_eq!(traces.scale, ClockScale::Unknown);
+        assert_eq!(traces.tracks[0].scale, ClockScale::Unknown);
         assert_eq!(traces.tracks[0].fixes[0].t.map(Timestamp::ns), Some(86_399_500_000_000));
     }
 

@@ -25,6 +25,10 @@ pub(super) struct Trace {
     pub fixes: Vec<GnssFix>,
     /// The line of each fix, from 1; 0 where the format has no lines.
     pub lines: Vec<u64>,
+    /// What heights are measured from.
+    pub height_datum: HeightDatum,
+    /// What clock the times are on.
+    pub scale: ClockScale,
 }
 
 /// All that a trace file says.
@@ -32,38 +36,31 @@ pub(super) struct Trace {
 pub(super) struct Traces {
     /// Its tracks.
     pub tracks: Vec<Trace>,
-    /// What heights are measured from.
-    pub height_datum: HeightDatum,
-    /// What clock the times are on.
-    pub scale: ClockScale,
     /// What is worth saying without being refused.
     pub notes: Vec<String>,
 }
 
-impl Traces {
-    /// Where no time of the file is a date and they rise, they count from an epoch that nobody stated: boot, or the start of
+impl Trace {
+    /// Where no time of a track is a date and they rise, they count from an epoch that nobody stated: boot, or the start of
     /// the drive. They are kept as they are, for they say all but the day.
     ///
     /// Not to be called where the user says that they are UTC.
-    pub(super) fn or_unknown_epoch(mut self) -> Traces {
-        let dated = |fix: &GnssFix| fix.t.is_some_and(|t| t >= order::FIRST_PLAUSIBLE);
-        let none = !self.tracks.iter().flat_map(|track| &track.fixes).any(dated);
-        if self.scale == ClockScale::Utc && none && self.tracks.iter().any(Trace::rises) {
+    pub(super) fn or_unknown_epoch(mut self, notes: &mut Vec<String>) -> Trace {
+        let dated = self.fixes.iter().any(|fix| fix.t.is_some_and(|t| t >= order::FIRST_PLAUSIBLE));
+        if self.scale == ClockScale::Utc && !dated && self.rises() {
             self.scale = ClockScale::Unknown;
             let note = "times before 1980: read as a clock of unknown epoch, as `[clock] gnss = \"unknown\"` in \
                 recording.toml says; dates in another unit belong in a column `t_s`, `t_ms`, `t_us` or `t_ns`";
-            self.notes.push(note.to_string());
+            notes.push(note.to_string());
         }
         self
     }
 
     /// Whether a fix has a time.
     pub(super) fn is_timed(&self) -> bool {
-        self.tracks.iter().flat_map(|track| &track.fixes).any(|fix| fix.t.is_some())
+        self.fixes.iter().any(|fix| fix.t.is_some())
     }
-}
 
-impl Trace {
     /// Whether most fixes have a time, and later ones than those before them.
     fn rises(&self) -> bool {
         let times: Vec<_> = self.fixes.iter().filter_map(|fix| fix.t).collect();
@@ -80,13 +77,14 @@ impl Trace {
     /// The fixes in order of time (of the file, where there are no times); the rest goes to `quarantine`.
     ///
     /// Times that mostly cannot be used (all equal, before 1980, in no order) are dropped, not their positions.
-    pub(super) fn ordered(self, path: &Path, scale: ClockScale, quarantine: &mut Quarantine) -> Vec<GnssFix> {
+    pub(super) fn ordered(self, path: &Path, quarantine: &mut Quarantine) -> Vec<GnssFix> {
         let place = |i: usize| match self.lines[i] {
             0 => Location::record(path, self.fixes[i].record),
             line => Location::line(path, line),
         };
         // An unknown epoch may well be the midnight before.
-        let usable = |fix: &GnssFix| fix.t.filter(|&t| scale == ClockScale::Unknown || t >= order::FIRST_PLAUSIBLE);
+        let usable =
+            |fix: &GnssFix| fix.t.filter(|&t| self.scale == ClockScale::Unknown || t >= order::FIRST_PLAUSIBLE);
         // Mostly nothing is wrong, and nothing has to be copied.
         let mut before = None;
         let in_order = |fix: &GnssFix| {
@@ -210,7 +208,7 @@ mod tests {
     fn a_reversed_time_costs_its_fix_and_names_its_record() {
         let mut quarantine = Quarantine::new();
         let times = [Some("2024-05-01T00:00:02Z"), Some("2024-05-01T00:00:03Z"), Some("2024-05-01T00:00:01Z"), None];
-        let fixes = trace(&times).ordered(Path::new("a.gpx"), ClockScale::Utc, &mut quarantine);
+        let fixes = trace(&times).ordered(Path::new("a.gpx"), &mut quarantine);
         assert_eq!(fixes.iter().map(|f| f.record).collect::<Vec<_>>(), [0, 1]);
         let reasons: Vec<_> = quarantine.iter().map(|(_, reason, r)| (reason, r.examples[0].as_str())).collect();
         assert_eq!(
@@ -222,7 +220,7 @@ mod tests {
     #[test]
     fn times_that_are_all_equal_are_dropped_and_the_places_kept() {
         let mut quarantine = Quarantine::new();
-        let fixes = trace(&[Some("2015-01-01T11:35:02Z"); 5]).ordered(Path::new("a"), ClockScale::Utc, &mut quarantine);
+        let fixes = trace(&[Some("2015-01-01T11:35:02Z"); 5]).ordered(Path::new("a"), &mut quarantine);
         assert!(fixes.len() == 5 && fixes.iter().all(|f| f.t.is_none()));
         assert_eq!(quarantine.total(), 5);
     }
@@ -230,9 +228,10 @@ mod tests {
     #[test]
     fn times_that_rise_before_1980_are_a_clock_of_unknown_epoch() {
         let scale = |times: &[Option<&str>]| {
-            let traces = Traces { tracks: vec![trace(times)], ..Traces::default() }.or_unknown_epoch();
-            assert_eq!(traces.notes.len(), usize::from(traces.scale == ClockScale::Unknown));
-            traces.scale
+            let mut notes = Vec::new();
+            let trace = trace(times).or_unknown_epoch(&mut notes);
+            assert_eq!(notes.len(), usize::from(trace.scale == ClockScale::Unknown));
+            trace.scale
         };
         let (boot, later, date) =
             (Some("1970-01-01T00:00:01Z"), Some("1970-01-01T00:00:02Z"), Some("2024-05-01T00:00:02Z"));

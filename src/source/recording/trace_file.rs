@@ -10,7 +10,7 @@ use crate::time::ClockScale;
 
 use super::folder::{self, KIND, Remarks};
 use super::table::TimeRule;
-use super::trace::{self, Traces};
+use super::trace::{self, Trace};
 use super::{civil, csv_trace, geojson_trace, gpx, nmea, ubx};
 
 /// The trace formats.
@@ -69,42 +69,81 @@ pub(super) fn detect(path: &Path) -> bool {
             .is_ok_and(|mut reader| reader.fill_buf().is_ok_and(|start| sniff(start).is_some()))
 }
 
-/// Reads the tracks of a file, whatever its format.
-///
-/// # Errors
-///
-/// Where it is no trace, or broken before its first fix.
-pub(super) fn read(
-    path: &Path,
-    mapping: &CsvColumns,
-    rule: TimeRule,
-    limits: &Limits,
-    quarantine: &mut Quarantine,
-) -> Result<Traces, ErrorKind> {
-    let mut reader = trace::open(path, limits)?;
-    let start = reader.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
-    if start.is_empty() {
-        return Err(ErrorKind::malformed("trace", "the file is empty"));
-    }
-    let format = sniff(start);
-    if let Some(name) = format.and_then(Format::without_columns).filter(|_| !mapping.is_empty()) {
-        quarantine.refuse(&Location::file(path), format!("{name} has no columns: the names given are left unused"));
-    }
-    match format {
-        Some(Format::Gpx) => gpx::read(reader, path, mapping, rule, quarantine),
-        Some(Format::Nmea) => nmea::read(reader, path, quarantine),
-        Some(Format::Ubx) => {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).map_err(|e| ErrorKind::io("read", e))?;
-            // A log may hold raw measurements in UBX and positions in NMEA.
-            match ubx::read(&bytes, path, quarantine) {
-                Some(traces) => Ok(traces),
-                None => nmea::read(bytes.as_slice(), path, quarantine),
-            }
+/// The tracks of a file, one after the other, whatever its format.
+pub(super) enum Tracks {
+    Gpx(gpx::Tracks<Box<dyn BufRead>>),
+    Csv(csv_trace::Tracks<Box<dyn BufRead>>),
+    /// Of formats that are read as a whole.
+    Read(std::vec::IntoIter<Trace>, Vec<String>),
+}
+
+impl Tracks {
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no trace.
+    pub(super) fn open(
+        path: &Path,
+        mapping: &CsvColumns,
+        rule: TimeRule,
+        limits: &Limits,
+        quarantine: &mut Quarantine,
+    ) -> Result<Tracks, ErrorKind> {
+        let mut reader = trace::open(path, limits)?;
+        let start = reader.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
+        if start.is_empty() {
+            return Err(ErrorKind::malformed("trace", "the file is empty"));
         }
-        Some(Format::GeoJson) => geojson_trace::read(reader, path, rule, quarantine),
-        Some(Format::Csv) => csv_trace::read(reader, path, mapping, rule, quarantine),
-        None => Err(ErrorKind::malformed("trace", "it is neither GPX, NMEA, UBX, GeoJSON nor CSV with a header")),
+        let format = sniff(start);
+        if let Some(name) = format.and_then(Format::without_columns).filter(|_| !mapping.is_empty()) {
+            quarantine.refuse(&Location::file(path), format!("{name} has no columns: the names given are left unused"));
+        }
+        let read = match format {
+            Some(Format::Gpx) => return Ok(Tracks::Gpx(gpx::Tracks::open(reader, path, mapping, rule)?)),
+            Some(Format::Csv) => {
+                let scattered = csv_trace::is_scattered(trace::open(path, limits)?, mapping)?;
+                return Ok(Tracks::Csv(csv_trace::Tracks::open(reader, path, mapping, rule, scattered)?));
+            }
+            Some(Format::Nmea) => nmea::read(reader, path, quarantine)?,
+            Some(Format::Ubx) => {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).map_err(|e| ErrorKind::io("read", e))?;
+                // A log may hold raw measurements in UBX and positions in NMEA.
+                match ubx::read(&bytes, path, quarantine) {
+                    Some(traces) => traces,
+                    None => nmea::read(bytes.as_slice(), path, quarantine)?,
+                }
+            }
+            Some(Format::GeoJson) => geojson_trace::read(reader, path, rule, quarantine)?,
+            None => {
+                let reason = "it is neither GPX, NMEA, UBX, GeoJSON nor CSV with a header";
+                return Err(ErrorKind::malformed("trace", reason));
+            }
+        };
+        Ok(Tracks::Read(read.tracks.into_iter(), read.notes))
+    }
+
+    /// The next track, as it is in the file; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read on, or is broken before its first fix.
+    pub(super) fn next(&mut self, quarantine: &mut Quarantine) -> Result<Option<Trace>, ErrorKind> {
+        match self {
+            Tracks::Gpx(tracks) => tracks.next(quarantine),
+            Tracks::Csv(tracks) => tracks.next(quarantine),
+            Tracks::Read(tracks, _) => Ok(tracks.next()),
+        }
+    }
+
+    /// What is worth saying without being refused, once all is read.
+    pub(super) fn notes(self) -> Vec<String> {
+        match self {
+            Tracks::Gpx(tracks) => tracks.notes(),
+            Tracks::Csv(_) => Vec::new(),
+            Tracks::Read(_, notes) => notes,
+        }
     }
 }
 
@@ -133,46 +172,79 @@ impl TraceFile {
         Ok(TraceFile { path: path.to_path_buf(), files, options: options.clone(), zone_s })
     }
 
-    fn recordings(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Vec<Recording>> {
+    /// Gives a recording a track, holding no more than two.
+    fn recordings(
+        &self,
+        quarantine: &mut Quarantine,
+        remarks: &mut Remarks,
+        sink: &mut dyn FnMut(Recording) -> Result<()>,
+    ) -> Result<()> {
         let rule = TimeRule { zone_s: self.zone_s, scale: ClockScale::Utc };
-        let Traces { mut tracks, height_datum, scale, notes } =
-            read(&self.path, &self.options.columns, rule, &self.options.limits, quarantine)
-                .map_err(|kind| kind.in_file(&self.path))?
-                .or_unknown_epoch();
+        let in_file = |kind: ErrorKind| kind.in_file(&self.path);
+        let mut tracks =
+            Tracks::open(&self.path, &self.options.columns, rule, &self.options.limits, quarantine).map_err(in_file)?;
+        let mut notes = Vec::new();
+        // Tracks without a name are called by their number in the file, empty ones counted; unless it is the only one.
+        let (mut number, mut first, mut others) = (0, None, false);
+        while let Some(track) = tracks.next(quarantine).map_err(in_file)? {
+            number += 1;
+            if track.fixes.is_empty() {
+                continue;
+            }
+            let mut track = track.or_unknown_epoch(&mut notes);
+            let its_number = |track: &Trace| track.name.clone().or_else(|| Some(number.to_string()));
+            match (&mut first, others) {
+                (None, false) => first = Some((its_number(&track), track)),
+                (before, _) => {
+                    if let Some((name, before)) = before.take() {
+                        sink(self.recording(Trace { name, ..before }, quarantine))?;
+                    }
+                    others = true;
+                    track.name = its_number(&track);
+                    sink(self.recording(track, quarantine))?;
+                }
+            }
+        }
+        notes.extend(tracks.notes());
         notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
-        // Tracks without a name are called by their number in the file, empty ones counted.
-        let single = tracks.iter().filter(|track| !track.fixes.is_empty()).count() == 1;
-        for (i, track) in tracks.iter_mut().enumerate() {
-            let number = (!single).then(|| (i + 1).to_string());
-            track.name = track.name.take().or(number);
+        match first {
+            Some((_, only)) => sink(self.recording(only, quarantine)),
+            None if others => Ok(()),
+            None => {
+                let error = ErrorKind::malformed("trace", "no usable position in it").in_file(&self.path);
+                Err(match quarantine.iter().next() {
+                    Some((_, reason, refused)) => error.with_hint(format!("{}: {reason}", refused.examples[0])),
+                    None => error,
+                })
+            }
         }
-        tracks.retain(|track| !track.fixes.is_empty());
-        if tracks.is_empty() {
-            let error = ErrorKind::malformed("trace", "no usable position in it").in_file(&self.path);
-            return Err(match quarantine.iter().next() {
-                Some((_, reason, refused)) => error.with_hint(format!("{}: {reason}", refused.examples[0])),
-                None => error,
-            });
-        }
+    }
+
+    fn all(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Vec<Recording>> {
+        let mut all = Vec::new();
+        self.recordings(quarantine, remarks, &mut |recording| {
+            all.push(recording);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn recording(&self, track: Trace, quarantine: &mut Quarantine) -> Recording {
         let file = &self.files[0].relative;
         let stem = file.strip_suffix(".gz").unwrap_or(file);
         let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
-        let mut recordings = Vec::with_capacity(tracks.len());
-        for mut track in tracks {
-            let name = track.name.take().map_or_else(|| stem.to_string(), |name| format!("{stem}-{name}"));
-            let mut recording = Recording::new(name, KIND, &self.options.license);
-            recording.height_datum = height_datum;
-            recording.gnss = track.ordered(&self.path, scale, quarantine);
-            recording.clocks.push(Clock { sensor: "gnss".to_string(), scale });
-            recording.sources.push(SourceRef {
-                path: file.as_str().into(),
-                record: None,
-                license: self.options.license.as_str().into(),
-            });
-            folder::complete_sensors(&mut recording);
-            recordings.push(recording);
-        }
-        Ok(recordings)
+        let name = track.name.as_ref().map_or_else(|| stem.to_string(), |name| format!("{stem}-{name}"));
+        let mut recording = Recording::new(name, KIND, &self.options.license);
+        recording.height_datum = track.height_datum;
+        recording.clocks.push(Clock { sensor: "gnss".to_string(), scale: track.scale });
+        recording.gnss = track.ordered(&self.path, quarantine);
+        recording.sources.push(SourceRef {
+            path: file.as_str().into(),
+            record: None,
+            license: self.options.license.as_str().into(),
+        });
+        folder::complete_sensors(&mut recording);
+        recording
     }
 }
 
@@ -186,10 +258,14 @@ impl RecordingSource for TraceFile {
     }
 
     fn probe(&self) -> Result<Probe> {
-        folder::probe_read(|quarantine, remarks| self.recordings(quarantine, remarks))
+        folder::probe_read(|quarantine, remarks| self.all(quarantine, remarks))
     }
 
     fn read(&self, quarantine: &mut Quarantine) -> Result<Vec<Recording>> {
-        self.recordings(quarantine, &mut Remarks::default())
+        self.all(quarantine, &mut Remarks::default())
+    }
+
+    fn each(&self, quarantine: &mut Quarantine, sink: &mut dyn FnMut(Recording) -> Result<()>) -> Result<()> {
+        self.recordings(quarantine, &mut Remarks::default(), sink)
     }
 }

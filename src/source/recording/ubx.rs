@@ -289,7 +289,7 @@ impl Merger {
             false => vec!["no date in the file: times count from the start of a GPS week".to_string()],
         };
         let scale = if known { ClockScale::Utc } else { ClockScale::Unknown };
-        Traces { tracks: vec![track], height_datum: HeightDatum::Ellipsoidal, scale, notes }
+        Traces { tracks: vec![Trace { height_datum: HeightDatum::Ellipsoidal, scale, ..track }], notes }
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
         let (traces, quarantine) = parse(&pvt());
         let traces = traces.expect("navigation");
         let fix = traces.tracks[0].fixes[0];
-        assert!(quarantine.is_empty() && traces.scale == ClockScale::Utc);
+        assert!(quarantine.is_empty() && traces.tracks[0].scale == ClockScale::Utc);
         assert_eq!(fix.t.map(|t| t.to_string()).as_deref(), Some("2024-05-01T03:04:04.999999877Z"));
         assert!((fix.place.lon_deg - 127.111_234_5).abs() < 1e-10 && (fix.place.lat_deg + 37.394_765_4).abs() < 1e-10);
         assert_eq!((fix.place.height_m, fix.speed_mps, fix.course_deg), (56.789, Some(13.25), Some(271.499_99)));

@@ -22,7 +22,8 @@ use crate::source::{CsvColumns, Probe, RecordingOptions, RecordingSource};
 use crate::time::ClockScale;
 
 use super::table::TimeRule;
-use super::trace::Traces;
+use super::trace::Trace;
+use super::trace_file::Tracks;
 use super::{civil, media_file, trace, trace_file};
 use listing::Listing;
 use settings::Settings;
@@ -162,46 +163,49 @@ impl Folder {
         gnss_columns.extend(columns("gnss").clone());
         let mut all = Vec::with_capacity(self.listing.gnss.len());
         for file in &self.listing.gnss {
-            let read = trace_file::read(&file.absolute, &gnss_columns, rule("gnss"), &self.options.limits, quarantine);
-            let Some(traces) = or_refuse(read, &file.absolute, quarantine) else { continue };
-            let said_utc = self.settings.clock.get("gnss") == Some(&ClockScale::Utc);
-            all.push((file, if said_utc { traces } else { traces.or_unknown_epoch() }));
+            let mut notes = Vec::new();
+            let read = self.tracks(file, &gnss_columns, rule("gnss"), &mut notes, quarantine);
+            let Some(tracks) = or_refuse(read, &file.absolute, quarantine) else { continue };
+            notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
+            all.push((file, tracks));
         }
         // Beside traces with dates, one without any cannot be put in order.
-        let holds = |traces: &Traces, scale| traces.scale == scale && traces.is_timed();
-        if all.iter().any(|(_, traces)| holds(traces, ClockScale::Utc)) {
-            all.retain(|(file, traces)| {
-                let dated = !holds(traces, ClockScale::Unknown);
-                if !dated {
-                    let count = traces.tracks.iter().map(|t| t.fixes.len() as u64).sum();
-                    let reason = "it holds no date, and the traces beside it do: left out";
-                    quarantine.refuse_many(&Location::file(&file.absolute), reason, count);
-                }
-                dated
+        let holds = |track: &Trace, scale| track.scale == scale && track.is_timed();
+        if all.iter().flat_map(|(_, tracks)| tracks).any(|track| holds(track, ClockScale::Utc)) {
+            all.retain_mut(|(file, tracks)| {
+                let before = tracks.len();
+                tracks.retain(|track| {
+                    let dated = !holds(track, ClockScale::Unknown);
+                    if !dated {
+                        let reason = "it holds no date, and the traces beside it do: left out";
+                        quarantine.refuse_many(&Location::file(&file.absolute), reason, track.fixes.len() as u64);
+                    }
+                    dated
+                });
+                before == 0 || !tracks.is_empty()
             });
         }
         let mut parts = Vec::new();
         let mut scale = rule("gnss").scale;
-        for (file, traces) in all {
-            let timed = traces.is_timed();
-            let Traces { tracks, height_datum, scale: of_file, notes } = traces;
-            if timed {
-                scale = of_file;
+        for (file, tracks) in all {
+            for track in tracks {
+                if track.is_timed() {
+                    scale = track.scale;
+                }
+                if recording.height_datum == HeightDatum::None {
+                    recording.height_datum = track.height_datum;
+                }
+                parts.push(track.ordered(&file.absolute, quarantine));
             }
-            notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
-            if recording.height_datum == HeightDatum::None {
-                recording.height_datum = height_datum;
-            }
-            parts.extend(tracks.into_iter().map(|track| track.ordered(&file.absolute, of_file, quarantine)));
             used.push(file);
         }
         // Loggers start a new file or segment at will: together they are one trace, in order of time.
         parts.retain(|part| !part.is_empty());
         parts.sort_by_key(|part| part[0].t);
-        let joined =
-            trace::Trace { name: None, lines: vec![0; parts.iter().map(Vec::len).sum()], fixes: parts.concat() };
+        let lines = vec![0; parts.iter().map(Vec::len).sum()];
+        let joined = Trace { lines, fixes: parts.concat(), scale, ..Trace::default() };
         recording.gnss = if self.listing.gnss.len() > 1 || parts.len() > 1 {
-            joined.ordered(&self.root, scale, quarantine)
+            joined.ordered(&self.root, quarantine)
         } else {
             joined.fixes
         };
@@ -240,6 +244,25 @@ impl Folder {
             record: None,
             license: license.clone(),
         }));
+    }
+
+    /// The tracks of a trace; what is worth saying of them goes to `notes`.
+    fn tracks(
+        &self,
+        file: &SourceFile,
+        columns: &CsvColumns,
+        rule: TimeRule,
+        notes: &mut Vec<String>,
+        quarantine: &mut Quarantine,
+    ) -> Result<Vec<Trace>, ErrorKind> {
+        let said_utc = self.settings.clock.get("gnss") == Some(&ClockScale::Utc);
+        let mut tracks = Tracks::open(&file.absolute, columns, rule, &self.options.limits, quarantine)?;
+        let mut all = Vec::new();
+        while let Some(track) = tracks.next(quarantine)? {
+            all.push(if said_utc { track } else { track.or_unknown_epoch(notes) });
+        }
+        notes.extend(tracks.notes());
+        Ok(all)
     }
 
     /// Pictures first: depth and masks take their times from them.
