@@ -193,7 +193,7 @@ fn an_answer_that_fails_leaves_the_one_before_it() {
     let trace = folder.path().join("trace.csv.gz");
     std::fs::write(&trace, &packed[..packed.len() / 2]).expect("written");
     let ended = Command::new(env!("CARGO_BIN_EXE_worldloom"))
-        .args([&"match".into(), trace.as_os_str(), "--map".as_ref(), town("map/town.osm.pbf").as_os_str()])
+        .args(["match".as_ref(), trace.as_os_str(), "--map".as_ref(), town("map/town.osm.pbf").as_os_str()])
         .args(["--out".as_ref(), out.as_os_str()])
         .output()
         .expect("it runs");

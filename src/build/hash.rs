@@ -29,13 +29,15 @@ pub fn hash_sources(
     files: &[SourceFile],
     known: &BTreeMap<PathBuf, String>,
 ) -> Result<(Vec<SourceRow>, Tree)> {
-    let hashes: Vec<String> = files
-        .par_iter()
-        .map(|file| match known.get(&file.absolute) {
-            Some(hash) => Ok(hash.clone()),
-            None => hash_file(&file.absolute),
-        })
-        .collect::<Result<_>>()?;
+    let hash = |file: &SourceFile| match known.get(&file.absolute) {
+        Some(hash) => Ok(hash.clone()),
+        None => hash_file(&file.absolute),
+    };
+    let hashes: Vec<String> = match files {
+        // Threads for one file cost more memory than a small map.
+        [one] => vec![hash(one)?],
+        _ => files.par_iter().map(hash).collect::<Result<_>>()?,
+    };
     let mut tree = blake3::Hasher::new();
     let mut rows = Vec::with_capacity(files.len());
     for (file, hash) in files.iter().zip(&hashes) {

@@ -25,6 +25,9 @@ pub struct SynthArgs {
     /// How much the sensors record.
     #[arg(long, value_enum, default_value_t = Detail::Small)]
     detail: Detail,
+    /// About how far each drive goes, round and round the town; without it a few hundred metres.
+    #[arg(long, value_name = "METRES", value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    length: Option<u32>,
 }
 
 /// Runs the subcommand.
@@ -33,7 +36,7 @@ pub struct SynthArgs {
 ///
 /// Those of [`generate`].
 pub fn run(ctx: &Context, args: &SynthArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let options = WorldOptions { drives: args.drives, seed: args.seed, detail: args.detail };
+    let options = WorldOptions { drives: args.drives, seed: args.seed, detail: args.detail, length_m: args.length };
     ctx.stop_on_ctrl_c();
     let begins = |what: &str| drop(writeln!(std::io::stderr(), "{what}"));
     let summary = generate(&args.out, &options, &Watch { begins: &begins, stop: &ctx.stop })?;

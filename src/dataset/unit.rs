@@ -259,7 +259,7 @@ fn remove_staging(root: &Path) -> Result<()> {
 pub fn hash_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(|e| ErrorKind::io("open", e).in_file(path))?;
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 18];
+    let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finalize().to_hex().to_string()),

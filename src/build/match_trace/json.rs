@@ -13,9 +13,9 @@ use super::decimal::{DEGREES, SHORT, put_decimal, put_integer, short};
 use super::writer::Answer;
 
 /// Text is handed on in pieces of so many bytes.
-const PIECE: usize = 1 << 16;
+const PIECE: usize = 1 << 15;
 /// Lists that come later are kept in memory up to so many bytes each.
-const IN_MEMORY: usize = 1 << 18;
+const IN_MEMORY: usize = 1 << 16;
 
 /// An answer that is being written.
 #[derive(Default)]

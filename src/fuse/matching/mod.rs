@@ -167,7 +167,7 @@ impl<'a> Matcher<'a> {
 
     /// Matches a trace, in the order of its fixes. Whatever is wrong with it ends in unmatched points and breaks.
     pub fn run(&mut self, fixes: &[GnssFix]) -> Matched {
-        self.lattice.searches.begin_trace();
+        self.lattice.searches.begin_trace(self.graph);
         let trace = trace::prepare(fixes);
         let gaps = gaps(&trace);
         let told: Vec<f64> = fixes.iter().filter_map(|f| f.sigma_xy_m).filter(|s| s.is_finite() && *s > 0.0).collect();

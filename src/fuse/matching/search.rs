@@ -17,7 +17,7 @@ const TURN_M: f64 = 10.0;
 const WAYS: usize = 4;
 /// … in so many sets during the first trace, which comes by a street once, …
 const FIRST_SETS: usize = 32;
-/// … and in up to so many during later ones, which share streets.
+/// … and in up to so many during later ones, which share streets, as long as they take less than half of the graph's memory.
 const MOST_SETS: usize = 512;
 /// No state.
 const NONE: u32 = u32::MAX;
@@ -104,6 +104,15 @@ impl Search {
         self.table.clear();
         self.table.resize(16, NONE);
         self.expand(graph, mode, source, Label::START, NONE);
+    }
+
+    /// Memory, bytes.
+    fn bytes(&self) -> usize {
+        size_of::<Search>()
+            + self.labels.capacity() * size_of::<Label>()
+            + self.heap.capacity() * size_of::<Open>()
+            + self.table.capacity() * size_of::<u32>()
+            + self.remembering.capacity() * size_of::<(u32, u32)>()
     }
 
     fn slot(&self, state: u32) -> usize {
@@ -243,9 +252,10 @@ pub(super) struct Searches {
 
 impl Searches {
     /// To be called before each trace: makes room for more searches. Those so far are forgotten where there was less.
-    pub(super) fn begin_trace(&mut self) {
+    pub(super) fn begin_trace(&mut self, graph: &RoadGraph) {
         let size = (self.all.len() * 2).clamp(FIRST_SETS * WAYS, MOST_SETS * WAYS);
-        if size > self.all.len() {
+        let bytes: usize = self.all.iter().map(Search::bytes).sum();
+        if size > self.all.len() && bytes * 2 <= graph.bytes() {
             self.sources.clear();
             self.sources.resize(size, NONE);
             self.all.resize_with(size, Search::default);

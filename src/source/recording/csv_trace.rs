@@ -52,6 +52,8 @@ pub(super) struct Tracks<R> {
     ahead: Option<Row>,
     ready: std::vec::IntoIter<Trace>,
     over: bool,
+    /// Fixes of the last track: mostly the next one has about as many.
+    expected: usize,
     /// Whether there was a track, and whether rows have numbers where dates belong.
     any: bool,
     numbers_for_dates: bool,
@@ -147,6 +149,7 @@ impl<R: BufRead> Tracks<R> {
             ahead: None,
             ready: Vec::new().into_iter(),
             over: false,
+            expected: 0,
             any: false,
             numbers_for_dates: false,
         })
@@ -161,6 +164,7 @@ impl<R: BufRead> Tracks<R> {
         loop {
             if let Some(mut track) = self.ready.next() {
                 self.any = true;
+                self.expected = track.fixes.len();
                 track.scale = self.rows.time.scale;
                 // Who states a clock knows the unit.
                 if let (Some((name, unit)), ClockScale::Utc) = (self.table.counted(), self.rows.time.scale) {
@@ -182,9 +186,14 @@ impl<R: BufRead> Tracks<R> {
         }
     }
 
+    /// Whether another track is sure to follow the one that was given last.
+    pub(super) fn goes_on(&self) -> bool {
+        self.ahead.is_some() || self.ready.len() > 0
+    }
+
     /// Reads on to the end of a track, or of the file.
     fn gather(&mut self, quarantine: &mut Quarantine) -> Result<Vec<Trace>, ErrorKind> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { expected: self.expected, ..Gathered::default() };
         if let Some(row) = self.ahead.take() {
             gathered.add(&row.track, row.fix, row.line, row.has_height);
         }
@@ -234,6 +243,8 @@ impl Rows {
 #[derive(Default)]
 struct Gathered {
     tracks: Vec<Trace>,
+    /// How many fixes room is made for at once.
+    expected: usize,
     index: HashMap<Vec<u8>, usize>,
     /// Rows of a track mostly follow each other.
     last: Vec<u8>,
@@ -252,7 +263,8 @@ impl Gathered {
             None => {
                 self.index.insert(key.to_vec(), self.tracks.len());
                 let name = (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned());
-                self.tracks.push(Trace { name, ..Trace::default() });
+                let (fixes, lines) = (Vec::with_capacity(self.expected), Vec::with_capacity(self.expected));
+                self.tracks.push(Trace { name, fixes, lines, ..Trace::default() });
                 self.tracks.len() - 1
             }
         };

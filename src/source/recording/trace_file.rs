@@ -137,6 +137,11 @@ impl Tracks {
         }
     }
 
+    /// Whether another track is sure to follow the one that was given last; `false` where that is not known yet.
+    fn goes_on(&self) -> bool {
+        matches!(self, Tracks::Csv(tracks) if tracks.goes_on())
+    }
+
     /// What is worth saying without being refused, once all is read.
     pub(super) fn notes(self) -> Vec<String> {
         match self {
@@ -184,32 +189,30 @@ impl TraceFile {
         let mut tracks =
             Tracks::open(&self.path, &self.options.columns, rule, &self.options.limits, quarantine).map_err(in_file)?;
         let mut notes = Vec::new();
-        // Tracks without a name are called by their number in the file, empty ones counted; unless it is the only one.
-        let (mut number, mut first, mut others) = (0, None, false);
+        // Tracks without a name are called by their number in the file, empty ones counted; unless it is the only one, which the
+        // first waits to know.
+        let (mut number, mut waiting, mut several) = (0, None, false);
         while let Some(track) = tracks.next(quarantine).map_err(in_file)? {
             number += 1;
             if track.fixes.is_empty() {
                 continue;
             }
-            let mut track = track.or_unknown_epoch(&mut notes);
-            let its_number = |track: &Trace| track.name.clone().or_else(|| Some(number.to_string()));
-            match (&mut first, others) {
-                (None, false) => first = Some((its_number(&track), track)),
-                (before, _) => {
-                    if let Some((name, before)) = before.take() {
-                        sink(self.recording(Trace { name, ..before }, quarantine))?;
-                    }
-                    others = true;
-                    track.name = its_number(&track);
+            let track = track.or_unknown_epoch(&mut notes);
+            several |= waiting.is_some() || tracks.goes_on();
+            for (number, mut track) in [waiting.take(), Some((number, track))].into_iter().flatten() {
+                if several {
+                    track.name = track.name.or_else(|| Some(number.to_string()));
                     sink(self.recording(track, quarantine))?;
+                } else {
+                    waiting = Some((number, track));
                 }
             }
         }
         notes.extend(tracks.notes());
         notes.into_iter().for_each(|note| *remarks.notes.entry(note).or_default() += 1);
-        match first {
+        match waiting {
             Some((_, only)) => sink(self.recording(only, quarantine)),
-            None if others => Ok(()),
+            None if several => Ok(()),
             None => {
                 let error = ErrorKind::malformed("trace", "no usable position in it").in_file(&self.path);
                 Err(match quarantine.iter().next() {

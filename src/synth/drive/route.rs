@@ -1,5 +1,7 @@
 //! Routes over the streets and the smooth line that a vehicle follows along them, in right-hand traffic.
 
+use std::collections::BTreeSet;
+
 use crate::synth::dice::Dice;
 use crate::synth::planar::{Path, V2, cross, meet, smooth};
 use crate::synth::town::Town;
@@ -103,7 +105,7 @@ pub fn surveyed() -> Vec<Leg> {
 pub fn wander(town: &Town, dice: &mut Dice, length_m: f64) -> Vec<Leg> {
     let mut best = (0.0, Vec::new());
     for _ in 0..20 {
-        let (length, legs) = stroll(town, dice, length_m);
+        let (length, legs) = stroll(town, dice, length_m, |_| true);
         if length > best.0 {
             best = (length, legs);
         }
@@ -114,13 +116,38 @@ pub fn wander(town: &Town, dice: &mut Dice, length_m: f64) -> Vec<Leg> {
     best.1
 }
 
-/// One try of [`wander`]: it ends early where every way on leads out of the town.
-fn stroll(town: &Town, dice: &mut Dice, length_m: f64) -> (f64, Vec<Leg>) {
+/// A random route of at least `length_m` metres, however long: it keeps to ways that lead on for ever, and may come round again.
+pub fn tour(town: &Town, dice: &mut Dice, length_m: f64) -> Vec<Leg> {
     let network = &town.network;
-    let drivable = |segment: usize, forward: bool| {
-        let plan = network.street(segment).plan;
-        plan.class != RoadClass::Service && (forward || plan.backward > 0)
-    };
+    let mut lasting: BTreeSet<(usize, bool)> =
+        (0..network.segments.len()).flat_map(|i| [(i, true), (i, false)]).filter(|&way| drivable(town, way)).collect();
+    loop {
+        let leads_on = |&(segment, forward): &(usize, bool)| {
+            let end = if forward { network.segments[segment].to } else { network.segments[segment].from };
+            end.is_some_and(|junction| {
+                let arms = &network.junctions[junction].arms;
+                arms.iter().any(|arm| arm.segment != segment && lasting.contains(&(arm.segment, arm.begins)))
+            })
+        };
+        let left: BTreeSet<_> = lasting.iter().copied().filter(leads_on).collect();
+        if left.len() == lasting.len() {
+            break;
+        }
+        lasting = left;
+    }
+    stroll(town, dice, length_m, |way| lasting.contains(&way)).1
+}
+
+/// Whether a segment (and whether it is taken forwards) may be driven.
+fn drivable(town: &Town, (segment, forward): (usize, bool)) -> bool {
+    let plan = town.network.street(segment).plan;
+    plan.class != RoadClass::Service && (forward || plan.backward > 0)
+}
+
+/// One try of [`wander`], on ways that are `wanted`: it ends early where every way on leads out of the town.
+fn stroll(town: &Town, dice: &mut Dice, length_m: f64, wanted: impl Fn((usize, bool)) -> bool) -> (f64, Vec<Leg>) {
+    let network = &town.network;
+    let drivable = |segment: usize, forward: bool| drivable(town, (segment, forward)) && wanted((segment, forward));
     let starts: Vec<(usize, bool)> = (0..network.segments.len())
         .flat_map(|i| [(i, true), (i, false)])
         .filter(|&(i, forward)| {
@@ -328,6 +355,18 @@ fn relaxed(raw: &Path) -> Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tour_is_as_long_as_is_asked() {
+        for seed in 0..10 {
+            let (town, mut dice) = (Town::new(seed), Dice::new(seed, "tour"));
+            let legs = tour(&town, &mut dice, 5_000.0);
+            let line = line(&town, &legs, &mut dice);
+            // Corners are cut.
+            assert!((4_500.0..6_000.0).contains(&line.path.length()), "{seed}: {} m", line.path.length());
+            assert!(line.places.windows(2).all(|w| w[0].s < w[1].s), "{seed}");
+        }
+    }
 
     #[test]
     fn a_route_that_comes_round_again_is_on_the_street_of_its_turn() {

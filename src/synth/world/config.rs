@@ -80,10 +80,11 @@ pub(super) fn readme(options: &WorldOptions) -> String {
         Detail::Full => "full",
     };
     let (drives, seed) = (options.drives, options.seed);
+    let length = options.length_m.map(|metres| format!(" --length {metres}")).unwrap_or_default();
     let mut text = format!(
         r#"# A generated town
 
-Made by `worldloom synth --drives {drives} --seed {seed} --detail {detail}`; the same command gives the same bytes.
+Made by `worldloom synth --drives {drives} --seed {seed} --detail {detail}{length}`; the same command gives the same bytes.
 Licence: CC-BY-4.0.
 
 | folder | holds |

@@ -4,7 +4,7 @@ use crate::coord::Pose;
 use crate::error::Result;
 use crate::synth::dice::Dice;
 use crate::synth::drive::motion::Motion;
-use crate::synth::drive::route::{excerpt, line, planned, wander};
+use crate::synth::drive::route::{excerpt, line, planned, tour, wander};
 use crate::synth::drive::sensors::{Rig, Senses};
 use crate::synth::raster::Renderer;
 use crate::synth::town::Town;
@@ -35,12 +35,14 @@ pub(super) fn write(
     (watch.begins)(&base);
     let detail = options.detail;
     let mut dice = Dice::new(options.seed, &format!("route/{index}"));
-    let legs = match (detail, index) {
-        (Detail::Small, 0) => excerpt(),
+    let legs = match (options.length_m, detail, index) {
+        (Some(length_m), ..) => tour(town, &mut dice, f64::from(length_m)),
+        (None, Detail::Small, 0) => excerpt(),
         _ => planned(index).unwrap_or_else(|| wander(town, &mut dice, 700.0)),
     };
     let line = line(town, &legs, &mut dice);
-    let motion = Motion::along(&line, detail.limit_s(index));
+    let limit_s = if options.length_m.is_some() { f64::INFINITY } else { detail.limit_s(index) };
+    let motion = Motion::along(&line, limit_s);
     let rig = Rig::new(options.seed, &name);
     let day = (index / A_DAY) as i64 * 86_400_000_000_000;
     let start = Timestamp::from_ns(FIRST_START_NS + day + (index % A_DAY) as i64 * BETWEEN_NS);

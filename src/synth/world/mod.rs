@@ -32,6 +32,8 @@ pub struct WorldOptions {
     pub seed: u64,
     /// How much the sensors record.
     pub detail: Detail,
+    /// About how many metres each drive goes, up and down the town, instead of those that are planned.
+    pub length_m: Option<u32>,
 }
 
 /// What was generated.

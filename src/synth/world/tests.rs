@@ -7,7 +7,7 @@ use crate::error::Quarantine;
 use crate::source::{RecordingOptions, registry};
 
 fn world(out: &Path, drives: usize, seed: u64) -> Result<WorldSummary> {
-    let options = WorldOptions { drives, seed, detail: Detail::Traces };
+    let options = WorldOptions { drives, seed, detail: Detail::Traces, length_m: None };
     generate(out, &options, &Watch { begins: &|_| (), stop: &AtomicBool::new(false) })
 }
 
