@@ -14,8 +14,9 @@ use super::writer::Answer;
 
 /// Text is handed on in pieces of so many bytes.
 const PIECE: usize = 1 << 15;
-/// Lists that come later are kept in memory up to so many bytes each.
+/// Lists that come later are kept in memory up to so many bytes each, and put aside in pieces of so many.
 const IN_MEMORY: usize = 1 << 16;
+const LATER_PIECE: usize = 1 << 13;
 
 /// An answer that is being written.
 #[derive(Default)]
@@ -100,7 +101,7 @@ impl Later {
         }
         self.any = true;
         serde_json::to_writer(&mut self.text, item)?;
-        if self.text.len() >= PIECE { self.put_aside() } else { Ok(()) }
+        if self.text.len() >= LATER_PIECE { self.put_aside() } else { Ok(()) }
     }
 
     fn put_aside(&mut self) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Where on the graph a position may be.
 
-use crate::record::{Mode, Nearby, RoadGraph, Segment};
+use crate::record::{Mode, Nearby, RoadGraph, RoadWay, Segment};
 
 use super::trace::Point;
 
@@ -79,7 +79,7 @@ impl Finder {
                     let m = graph.along_edge(edge, place.along_m);
                     let mut log = near + motion.log(place, edge);
                     let way = |m: f64| graph.ways().get(graph.way_at(edge, m).0 as usize);
-                    if off_ground && way(m).is_some_and(|w| w.tunnel) {
+                    if off_ground && way(m).is_some_and(RoadWay::is_tunnel) {
                         log -= TUNNEL;
                     }
                     out.push(Candidate { edge, m, distance_m: place.distance_m as f32, weight: log });

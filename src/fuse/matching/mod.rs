@@ -213,6 +213,7 @@ impl<'a> Matcher<'a> {
         kept.extend(gaps.iter().flat_map(|g| [g.0 - 1, g.0]).map(|point| Kept { point: point as u32, stay_s: 0.0 }));
         kept.sort_by_key(|k| k.point);
         kept.dedup_by_key(|k| k.point);
+        self.lattice.columns.reserve_exact(kept.len());
         for kept in kept {
             let point = kept.point as usize;
             let gap = gaps.binary_search_by_key(&point, |g| g.0).is_ok();

@@ -17,7 +17,7 @@ const TURN_M: f64 = 10.0;
 const WAYS: usize = 4;
 /// … in so many sets during the first trace, which comes by a street once, …
 const FIRST_SETS: usize = 32;
-/// … and in up to so many during later ones, which share streets, as long as they take less than half of the graph's memory.
+/// … and in up to so many during later ones, which share streets, as long as they took less than a third of the graph's memory.
 const MOST_SETS: usize = 512;
 /// No state.
 const NONE: u32 = u32::MAX;
@@ -26,10 +26,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 struct Label {
     state: u32,
-    /// Metres from the end of the first edge to the start of this one, with what turning round costs.
+    /// Metres from the end of the first edge to the start of this one, with what turning costs.
     cost_m: f64,
-    /// The same without.
-    length_m: f64,
     /// How far one turned on the way, 64 to a quarter of a turn.
     turns: u16,
     /// How often one turned round, in tenths.
@@ -40,8 +38,12 @@ struct Label {
 }
 
 impl Label {
-    const START: Label =
-        Label { state: NONE, cost_m: 0.0, length_m: 0.0, turns: 0, rounds: 0, before: NONE, settled: false };
+    const START: Label = Label { state: NONE, cost_m: 0.0, turns: 0, rounds: 0, before: NONE, settled: false };
+
+    /// Metres without what turning costs: not kept, since labels are most of a search's memory.
+    fn length_m(&self) -> f64 {
+        (self.cost_m - TURN_M * quarters(self.turns) - TURN_ROUND_M * tenths(self.rounds)).max(0.0)
+    }
 }
 
 fn quarters(turns: u16) -> f64 {
@@ -104,6 +106,13 @@ impl Search {
         self.table.clear();
         self.table.resize(16, NONE);
         self.expand(graph, mode, source, Label::START, NONE);
+    }
+
+    /// Gives back the memory that it has no use for so far.
+    fn shrink(&mut self) {
+        self.labels.shrink_to_fit();
+        self.heap.shrink_to_fit();
+        self.remembering.shrink_to_fit();
     }
 
     /// Memory, bytes.
@@ -209,7 +218,7 @@ impl Search {
             self.labels[label as usize].settled = true;
             let (state, reached) = (known.state, graph.edge_of(known.state));
             let along = graph.length_m(reached);
-            let ends = Label { cost_m: known.cost_m + along, length_m: known.length_m + along, ..known };
+            let ends = Label { cost_m: known.cost_m + along, ..known };
             self.expand(graph, mode, state, ends, label);
             if state != reached {
                 self.remembering.push((reached, label));
@@ -224,8 +233,8 @@ impl Search {
     /// The way to the start of an edge, no costlier than the bound.
     pub(super) fn way_to(&mut self, graph: &RoadGraph, mode: Mode, edge: u32, bound_m: f64) -> Option<Way> {
         let label = self.label_of(graph, mode, edge, bound_m)?;
-        let Label { length_m, turns, rounds, .. } = self.labels[label as usize];
-        Some(Way { length_m, turns: quarters(turns), rounds: tenths(rounds) })
+        let found = self.labels[label as usize];
+        Some(Way { length_m: found.length_m(), turns: quarters(found.turns), rounds: tenths(found.rounds) })
     }
 
     /// Adds the edges between the source and an edge to `out`, in order, both left out.
@@ -254,8 +263,9 @@ impl Searches {
     /// To be called before each trace: makes room for more searches. Those so far are forgotten where there was less.
     pub(super) fn begin_trace(&mut self, graph: &RoadGraph) {
         let size = (self.all.len() * 2).clamp(FIRST_SETS * WAYS, MOST_SETS * WAYS);
+        self.all.iter_mut().for_each(Search::shrink);
         let bytes: usize = self.all.iter().map(Search::bytes).sum();
-        if size > self.all.len() && bytes * 2 <= graph.bytes() {
+        if size > self.all.len() && bytes * 3 <= graph.bytes() {
             self.sources.clear();
             self.sources.resize(size, NONE);
             self.all.resize_with(size, Search::default);

@@ -180,16 +180,18 @@ impl RoadGraph {
     fn add_ways(&mut self, lines: &[RoadLine]) {
         let classes: BTreeSet<&str> = lines.iter().map(|l| l.class.as_str()).collect();
         self.classes = classes.into_iter().map(str::to_string).collect();
-        self.ways = lines
+        let bridge = |l: &RoadLine| if l.bridge { RoadWay::BRIDGE } else { 0 };
+        let tunnel = |l: &RoadLine| if l.tunnel { RoadWay::TUNNEL } else { 0 };
+        *self.ways.vec() = lines
             .iter()
             .map(|l| RoadWay {
                 id: l.id,
                 part: l.part,
                 class: self.classes.binary_search(&l.class).map_or(0, |c| c as u16),
                 level: l.level,
-                bridge: l.bridge,
-                tunnel: l.tunnel,
+                flags: bridge(l) | tunnel(l),
                 maxspeed_kmh: l.maxspeed_kmh,
+                unused: 0,
             })
             .collect();
         for road in 0..self.roads.len() {

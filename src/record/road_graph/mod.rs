@@ -29,7 +29,8 @@ const NOWHERE: u32 = u32::MAX;
 const PER_DEGREE: f64 = 1e7;
 
 /// A way of the source that roads are made of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 pub struct RoadWay {
     /// Its id in the source.
     pub id: i64,
@@ -39,18 +40,30 @@ pub struct RoadWay {
     pub class: u16,
     /// Vertical order at crossings without junction.
     pub level: i8,
-    /// Whether it is a bridge.
-    pub bridge: bool,
-    /// Whether it is a tunnel.
-    pub tunnel: bool,
+    /// [`RoadWay::BRIDGE`] and [`RoadWay::TUNNEL`].
+    flags: u8,
     /// Speed limit, km/h; 0 where unknown.
     pub maxspeed_kmh: u8,
+    unused: u8,
 }
 
 impl RoadWay {
+    const BRIDGE: u8 = 1;
+    const TUNNEL: u8 = 2;
+
+    /// Whether it is a bridge.
+    pub fn is_bridge(&self) -> bool {
+        self.flags & RoadWay::BRIDGE != 0
+    }
+
+    /// Whether it is a tunnel.
+    pub fn is_tunnel(&self) -> bool {
+        self.flags & RoadWay::TUNNEL != 0
+    }
+
     /// Whether it is a tunnel, a bridge, or of another level than 0.
     pub fn leaves_ground(&self) -> bool {
-        self.level != 0 || self.bridge || self.tunnel
+        self.level != 0 || self.flags != 0
     }
 }
 
@@ -141,7 +154,7 @@ pub struct RoadGraph {
     stretches: Column<Stretch>,
     nodes: Column<Node>,
     out: Column<u32>,
-    ways: Vec<RoadWay>,
+    ways: Column<RoadWay>,
     classes: Vec<String>,
     /// Names of ways where they are not `way/ID`.
     names: Vec<String>,
@@ -229,7 +242,7 @@ impl RoadGraph {
             return 0;
         }
         match self.ways.get(self.way_at(edge, m).0 as usize) {
-            Some(RoadWay { level: 0, bridge, tunnel, .. }) => i8::from(*bridge) - i8::from(*tunnel),
+            Some(way @ RoadWay { level: 0, .. }) => i8::from(way.is_bridge()) - i8::from(way.is_tunnel()),
             Some(RoadWay { level, .. }) => *level,
             None => 0,
         }

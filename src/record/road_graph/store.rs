@@ -18,10 +18,10 @@ use bytemuck::Pod;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
+use super::RoadGraph;
 use super::column::Column;
 use super::grid::Grid;
 use super::turns::Turns;
-use super::{RoadGraph, RoadWay};
 use crate::error::{ErrorKind, Result};
 
 /// Begins every store; the last byte is the version of the layout.
@@ -42,34 +42,6 @@ struct Header {
     note: String,
 }
 
-/// A way as it is stored.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-struct StoredWay {
-    id: i64,
-    part: u16,
-    class: u16,
-    level: i8,
-    /// 1 for a bridge, 2 for a tunnel.
-    flags: u8,
-    maxspeed_kmh: u8,
-    unused: u8,
-}
-
-impl From<&RoadWay> for StoredWay {
-    fn from(way: &RoadWay) -> StoredWay {
-        let RoadWay { id, part, class, level, bridge, tunnel, maxspeed_kmh } = *way;
-        StoredWay { id, part, class, level, flags: u8::from(bridge) | u8::from(tunnel) << 1, maxspeed_kmh, unused: 0 }
-    }
-}
-
-impl From<&StoredWay> for RoadWay {
-    fn from(way: &StoredWay) -> RoadWay {
-        let StoredWay { id, part, class, level, flags, maxspeed_kmh, .. } = *way;
-        RoadWay { id, part, class, level, bridge: flags & 1 != 0, tunnel: flags & 2 != 0, maxspeed_kmh }
-    }
-}
-
 impl RoadGraph {
     /// Writes the graph to a file that [`RoadGraph::open`] maps, with a note of the caller's.
     ///
@@ -78,7 +50,6 @@ impl RoadGraph {
     /// Where the file cannot be written. What is there then is no store: write beside, and rename.
     pub fn write(&self, path: &Path, note: &str) -> Result<()> {
         let failed = |e: std::io::Error| ErrorKind::io("write", e).in_file(path);
-        let ways: Vec<StoredWay> = self.ways.iter().map(StoredWay::from).collect();
         let Grid { south, west, width, rows, columns, cells, entries } = &self.grid;
         let Turns { all, from, states } = &self.turns;
         let arrays: [(&str, &[u8]); 15] = [
@@ -88,7 +59,7 @@ impl RoadGraph {
             ("stretches", self.stretches.bytes()),
             ("nodes", self.nodes.bytes()),
             ("out", self.out.bytes()),
-            ("ways", bytemuck::cast_slice(&ways)),
+            ("ways", self.ways.bytes()),
             ("turns", all.bytes()),
             ("turns_from", from.bytes()),
             ("turns_states", states.bytes()),
@@ -183,7 +154,6 @@ impl Arrays<'_> {
 
     fn graph(&self, header: &Header) -> Option<RoadGraph> {
         let [south, west, width] = header.grid;
-        let ways: Column<StoredWay> = self.column("ways")?;
         Some(RoadGraph {
             points: self.column("points")?,
             along: self.column("along")?,
@@ -191,7 +161,7 @@ impl Arrays<'_> {
             stretches: self.column("stretches")?,
             nodes: self.column("nodes")?,
             out: self.column("out")?,
-            ways: ways.iter().map(RoadWay::from).collect(),
+            ways: self.column("ways")?,
             classes: header.classes.clone(),
             names: header.names.clone(),
             turns: Turns {

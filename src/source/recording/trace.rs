@@ -151,7 +151,8 @@ pub(super) fn place(lon: f64, lat: f64, height_m: f64) -> Result<Geodetic, &'sta
 ///
 /// Where the file cannot be read.
 pub(super) fn open(path: &Path, limits: &Limits) -> Result<Box<dyn BufRead>, ErrorKind> {
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(|e| ErrorKind::io("open", e))?);
+    // Reads of a whole buffer of the one behind it pass it by.
+    let mut file = BufReader::with_capacity(1 << 14, File::open(path).map_err(|e| ErrorKind::io("open", e))?);
     let start = file.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
     if start.starts_with(&[0x1f, 0x8b]) {
         let inflated = flate2::bufread::MultiGzDecoder::new(file);
