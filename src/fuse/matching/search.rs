@@ -17,7 +17,7 @@ const TURN_M: f64 = 10.0;
 const WAYS: usize = 4;
 /// … in so many sets during the first trace, which comes by a street once, …
 const FIRST_SETS: usize = 32;
-/// … and in up to so many during later ones, which share streets, as long as they took less than a third of the graph's memory.
+/// … and in up to so many during later ones, which share streets, as long as they took less than a quarter of the graph's memory.
 const MOST_SETS: usize = 512;
 /// No state.
 const NONE: u32 = u32::MAX;
@@ -265,7 +265,7 @@ impl Searches {
         let size = (self.all.len() * 2).clamp(FIRST_SETS * WAYS, MOST_SETS * WAYS);
         self.all.iter_mut().for_each(Search::shrink);
         let bytes: usize = self.all.iter().map(Search::bytes).sum();
-        if size > self.all.len() && bytes * 3 <= graph.bytes() {
+        if size > self.all.len() && bytes * 4 <= graph.bytes() {
             self.sources.clear();
             self.sources.resize(size, NONE);
             self.all.resize_with(size, Search::default);
