@@ -291,8 +291,8 @@ def synth(
         mean = lambda k, found=found: np.mean([f[k] for f in found.values()])
         clock = f"{np.sqrt(np.mean(np.square(off))):.1f} ms, {100 * np.mean(inside):.0f} %" if off else "–"
         print(
-            f"| synth {seed}, {drives} drives of {minutes:.0f} min: {case} | {np.mean(list(raws.values())):.2f} | {mean('rmse'):.2f} | {np.mean(ratio):.2f} "
-            f"({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |",
+            f"| synth {seed}, {drives} drives of {minutes:.0f} min: {case} | {np.mean(list(raws.values())):.2f} "
+            f"| {mean('rmse'):.2f} | {np.mean(ratio):.2f} ({max(ratio):.2f}) | {mean('heading'):.2f} | {mean('nees'):.2f} | {clock} |",
             flush=True,
         )
 

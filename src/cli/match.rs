@@ -8,11 +8,11 @@ use clap::ValueHint::{AnyPath, FilePath};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::build::{MatchFormat, MatchSummary, MatchWriter, match_file, read_roads};
+use crate::dataset::Whole;
 use crate::error::{ErrorKind, Quarantine, Result};
 use crate::record::Mode;
 
 use super::context::{Context, Outcome};
-use super::whole::Whole;
 
 /// Find the roads that a trace was driven on: a line a part, a point a fix, each with its probability.
 ///

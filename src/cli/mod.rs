@@ -18,7 +18,6 @@ mod stats;
 mod synth;
 mod text;
 mod validate;
-mod whole;
 
 use std::ffi::OsString;
 use std::io::Write;

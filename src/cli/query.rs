@@ -10,14 +10,13 @@ use h3o::CellIndex;
 use crate::coord::BBox;
 use crate::dataset::query::{self, Along, Near, Span};
 use crate::dataset::where_expr::{Filter, WhereError};
-use crate::dataset::{Dataset, Query, answer, geoparquet};
+use crate::dataset::{Dataset, Query, Whole, answer, geoparquet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::{SampleRow, Split};
 use crate::time::Timestamp;
 
 use super::context::{Context, Outcome, write_line};
 use super::text::{Column, terminal_width, write_table};
-use super::whole::Whole;
 
 /// Find samples by place, time and attributes; all that is asked for must hold.
 ///

@@ -35,9 +35,11 @@ pub mod validate;
 pub mod walk;
 mod weights;
 pub mod where_expr;
+mod whole;
 
 pub use config::{Fractions, OutputConfig, SplitConfig, SplitMethod};
 pub use ground::{DepthSource, PictureDepth, Posed, WindowWarp};
 pub use query::Query;
 pub use reader::{Dataset, Media, read_map};
 pub use scene::IMAGERY;
+pub use whole::Whole;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Whole;
 use crate::error::{ErrorKind, Result};
 
 /// A file of the data set as the manifest lists it.
@@ -282,19 +283,11 @@ pub fn stage_file(data: &Path, path: &Path) -> Result<StagedFile> {
     Ok(StagedFile { path: relative(data, path), size, blake3: hash_file(path)? })
 }
 
-/// Writes a file so that it is there whole or not at all.
-///
-/// # Errors
-///
-/// Where it cannot be written, synced or renamed.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let mut file = File::create(&part).map_err(|e| ErrorKind::io("create", e).in_file(&part))?;
-    file.write_all(bytes).map_err(|e| ErrorKind::io("write", e).in_file(&part))?;
-    file.sync_all().map_err(|e| ErrorKind::io("sync", e).in_file(&part))?;
-    fs::rename(&part, path).map_err(|e| ErrorKind::io("rename", e).in_file(path))?;
+/// Writes a file so that it is there whole or not at all, and its name on disk.
+fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let whole = Whole::create(path)?;
+    whole.file().write_all(bytes).map_err(|e| ErrorKind::io("write", e).in_file(path))?;
+    whole.keep()?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 

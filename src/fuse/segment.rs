@@ -119,14 +119,9 @@ mod tests {
         let mut recording = Recording::new("drive", "folder", "CC0-1.0");
         recording.gnss = seconds
             .iter()
-            .map(|s| GnssFix {
-                t: Some(Timestamp::from_ns(s * 1_000_000_000)),
-                place: Geodetic::new(127.0, 37.0, 0.0),
-                speed_mps: None,
-                course_deg: None,
-                sigma_xy_m: None,
-                sigma_z_m: None,
-                record: *s as u64,
+            .map(|s| {
+                let t = Timestamp::from_ns(s * 1_000_000_000);
+                GnssFix::at(Some(t), Geodetic::new(127.0, 37.0, 0.0), *s as u64)
             })
             .collect();
         recording

@@ -187,15 +187,8 @@ mod tests {
     const S: i64 = 1_000_000_000;
 
     fn fix(t_ns: Option<i64>, east_m: f64, north_m: f64) -> GnssFix {
-        GnssFix {
-            t: t_ns.map(Timestamp::from_ns),
-            place: Geodetic::new(127.0 + east_m / 88_996.0, 37.0 + north_m / 110_985.0, 0.0),
-            speed_mps: None,
-            course_deg: None,
-            sigma_xy_m: Some(0.5),
-            sigma_z_m: None,
-            record: 0,
-        }
+        let place = Geodetic::new(127.0 + east_m / 88_996.0, 37.0 + north_m / 110_985.0, 0.0);
+        GnssFix { sigma_xy_m: Some(0.5), ..GnssFix::at(t_ns.map(Timestamp::from_ns), place, 0) }
     }
 
     fn drive(fixes: Vec<GnssFix>) -> Recording {

@@ -133,14 +133,10 @@ mod tests {
     fn north() -> Track {
         let mut recording = Recording::new("north", "folder", "CC0-1.0");
         recording.gnss = (0..=20u32)
-            .map(|i| GnssFix {
-                t: Some(Timestamp::from_ns(i64::from(i) * 1_000_000_000)),
-                place: Geodetic::new(127.0, 37.0 + f64::from(i) * 10.0 / 110_985.0, 0.0),
-                speed_mps: None,
-                course_deg: None,
-                sigma_xy_m: Some(0.1),
-                sigma_z_m: None,
-                record: u64::from(i),
+            .map(|i| {
+                let t = Timestamp::from_ns(i64::from(i) * 1_000_000_000);
+                let place = Geodetic::new(127.0, 37.0 + f64::from(i) * 10.0 / 110_985.0, 0.0);
+                GnssFix { sigma_xy_m: Some(0.1), ..GnssFix::at(Some(t), place, u64::from(i)) }
             })
             .collect();
         fuse(&recording, &FuseConfig::default(), &mut Quarantine::new()).expect("two positions")

@@ -135,14 +135,9 @@ fn fixes(py: Python<'_>, trace: &Bound<'_, PyAny>, t_ns: Option<&Bound<'_, PyAny
     if times.as_ref().is_some_and(|t| t.len() != rows.nrows()) {
         return Err(argument("t_ns has as many rows as the trace".to_string()).into());
     }
-    let fix = |(i, row): (usize, numpy::ndarray::ArrayView1<'_, f64>)| GnssFix {
-        t: times.as_ref().map(|t| Timestamp::from_ns(t[i])),
-        place: Geodetic::new(row[0], row[1], 0.0),
-        speed_mps: None,
-        course_deg: None,
-        sigma_xy_m: None,
-        sigma_z_m: None,
-        record: i as u64,
+    let fix = |(i, row): (usize, numpy::ndarray::ArrayView1<'_, f64>)| {
+        let t = times.as_ref().map(|t| Timestamp::from_ns(t[i]));
+        GnssFix::at(t, Geodetic::new(row[0], row[1], 0.0), i as u64)
     };
     Ok(rows.rows().into_iter().enumerate().map(fix).collect())
 }

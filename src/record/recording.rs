@@ -63,6 +63,13 @@ pub struct GnssFix {
     pub record: u64,
 }
 
+impl GnssFix {
+    /// A position of which nothing else is known.
+    pub fn at(t: Option<Timestamp>, place: Geodetic, record: u64) -> GnssFix {
+        GnssFix { t, place, speed_mps: None, course_deg: None, sigma_xy_m: None, sigma_z_m: None, record }
+    }
+}
+
 /// Specific force and angular rate in the sensor frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImuReading {

@@ -375,14 +375,10 @@ mod tests {
     fn drive(from: i64, to: i64, timed: bool) -> Recording {
         let mut recording = Recording::new("east", "folder", "CC0-1.0");
         recording.gnss = (from * 5..=to * 5)
-            .map(|i| GnssFix {
-                t: timed.then(|| Timestamp::from_ns(START + i * S / 5)),
-                place: Geodetic::new(127.0 + i as f64 * 2.0 / 88_900.0, 37.0, 0.0),
-                speed_mps: None,
-                course_deg: None,
-                sigma_xy_m: Some(0.1),
-                sigma_z_m: None,
-                record: 0,
+            .map(|i| {
+                let t = timed.then(|| Timestamp::from_ns(START + i * S / 5));
+                let place = Geodetic::new(127.0 + i as f64 * 2.0 / 88_900.0, 37.0, 0.0);
+                GnssFix { sigma_xy_m: Some(0.1), ..GnssFix::at(t, place, 0) }
             })
             .collect();
         recording

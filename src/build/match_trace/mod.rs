@@ -81,10 +81,13 @@ pub fn match_file(
         if fixes.is_empty() {
             return Ok(());
         }
-        if graph.get().is_none() {
-            let _ = graph.set(roads(&mut of_map)?);
-        }
-        let Some(graph) = graph.get() else { return Ok(()) };
+        let graph = match graph.get() {
+            Some(graph) => graph,
+            None => {
+                let read = roads(&mut of_map)?;
+                graph.get_or_init(|| read)
+            }
+        };
         run.get_or_insert_with(|| Run::new(graph, mode)).track(&fixes, sink)
     })?;
     let Some(run) = run else { return Err(ErrorKind::malformed("trace", "no position in it").in_file(trace)) };
@@ -140,23 +143,14 @@ impl<'a> Run<'a> {
 
 /// The positions of a recording: GNSS fixes, else given poses, else geotags of pictures in their order.
 fn positions(recording: Recording) -> Vec<GnssFix> {
-    let at = |t, place, record| GnssFix {
-        t,
-        place,
-        speed_mps: None,
-        course_deg: None,
-        sigma_xy_m: None,
-        sigma_z_m: None,
-        record,
-    };
     if !recording.gnss.is_empty() {
         return recording.gnss;
     }
     if !recording.poses.is_empty() {
-        return recording.poses.iter().enumerate().map(|(i, p)| at(p.t, p.place, i as u64)).collect();
+        return recording.poses.iter().enumerate().map(|(i, p)| GnssFix::at(p.t, p.place, i as u64)).collect();
     }
     let tagged = recording.frames.iter().enumerate();
-    tagged.filter_map(|(i, f)| Some(at(f.t, f.geotag?.place, i as u64))).collect()
+    tagged.filter_map(|(i, f)| Some(GnssFix::at(f.t, f.geotag?.place, i as u64))).collect()
 }
 
 #[cfg(test)]

@@ -20,14 +20,9 @@ fn street() -> RoadGraph {
 }
 
 fn fixes(count: i64, lat: f64) -> Vec<GnssFix> {
-    let fix = |k: i64| GnssFix {
-        t: Timestamp::from_seconds(1.7e9 + k as f64),
-        place: Geodetic::new(127.001 + 1e-4 * k as f64, lat, 0.0),
-        speed_mps: None,
-        course_deg: None,
-        sigma_xy_m: None,
-        sigma_z_m: None,
-        record: k as u64,
+    let fix = |k: i64| {
+        let place = Geodetic::new(127.001 + 1e-4 * k as f64, lat, 0.0);
+        GnssFix::at(Timestamp::from_seconds(1.7e9 + k as f64), place, k as u64)
     };
     (0..count).map(fix).collect()
 }

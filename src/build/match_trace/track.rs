@@ -64,7 +64,7 @@ impl<'a> MatchedTrack<'a> {
 
     /// The positions as rows of a table, rounded.
     pub(super) fn rows(&self) -> impl Iterator<Item = MatchedRow> {
-        let ways = self.graph.ways();
+        let track = *self;
         self.points().map(move |(index, fix, at)| {
             let on = |value: f64| at.way.map(|_| short(value));
             let (lon, lat) = match at.way {
@@ -76,7 +76,7 @@ impl<'a> MatchedTrack<'a> {
                 t_ns: fix.t.map(|t| t.ns()),
                 lon,
                 lat,
-                way_id: at.way.map(|way| ways.get(way as usize).map_or(0, |w| w.id)),
+                way_id: at.way.map(|way| track.way_id(way)),
                 offset_m: on(at.offset_m),
                 distance_m: on(at.distance_m),
                 probability: on(at.probability),

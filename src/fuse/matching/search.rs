@@ -17,7 +17,8 @@ const TURN_M: f64 = 10.0;
 const WAYS: usize = 4;
 /// … in so many sets during the first trace, which comes by a street once, …
 const FIRST_SETS: usize = 32;
-/// … and in up to so many during later ones, which share streets, as long as they took less than a quarter of the graph's memory.
+/// … and in up to so many during later ones, which share streets, as long as they took less than a quarter of the graph's
+/// memory.
 const MOST_SETS: usize = 512;
 /// No state.
 const NONE: u32 = u32::MAX;
@@ -263,9 +264,12 @@ impl Searches {
     /// To be called before each trace: makes room for more searches. Those so far are forgotten where there was less.
     pub(super) fn begin_trace(&mut self, graph: &RoadGraph) {
         let size = (self.all.len() * 2).clamp(FIRST_SETS * WAYS, MOST_SETS * WAYS);
+        if size == self.all.len() {
+            return;
+        }
         self.all.iter_mut().for_each(Search::shrink);
         let bytes: usize = self.all.iter().map(Search::bytes).sum();
-        if size > self.all.len() && bytes * 4 <= graph.bytes() {
+        if bytes * 4 <= graph.bytes() {
             self.sources.clear();
             self.sources.resize(size, NONE);
             self.all.resize_with(size, Search::default);

@@ -54,15 +54,7 @@ fn town(cuts: i64, one_way: bool) -> RoadGraphBuilder {
 }
 
 fn fix(t_s: f64, (lon, lat): (f64, f64)) -> GnssFix {
-    GnssFix {
-        t: Timestamp::from_seconds(1.7e9 + t_s),
-        place: Geodetic::new(lon, lat, 0.0),
-        speed_mps: None,
-        course_deg: None,
-        sigma_xy_m: None,
-        sigma_z_m: None,
-        record: 0,
-    }
+    GnssFix::at(Timestamp::from_seconds(1.7e9 + t_s), Geodetic::new(lon, lat, 0.0), 0)
 }
 
 /// A drive of 10 m/s through corners, with a fixed pattern of small errors.

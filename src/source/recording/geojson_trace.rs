@@ -120,16 +120,8 @@ impl Found<'_> {
         };
         match at {
             Ok(place) => {
-                let fix = GnssFix {
-                    t: time.and_then(Value::as_str).and_then(|t| self.time(t)),
-                    place,
-                    speed_mps: None,
-                    course_deg: None,
-                    sigma_xy_m: None,
-                    sigma_z_m: None,
-                    record,
-                };
-                Some((fix, number(2).map_or(HeightDatum::None, |_| HeightDatum::Ellipsoidal)))
+                let t = time.and_then(Value::as_str).and_then(|t| self.time(t));
+                Some((GnssFix::at(t, place, record), number(2).map_or(HeightDatum::None, |_| HeightDatum::Ellipsoidal)))
             }
             Err(reason) => {
                 self.quarantine.refuse(&Location::record(self.path, record), reason);

@@ -190,17 +190,7 @@ mod tests {
         for (i, time) in times.iter().enumerate() {
             let t = time.map(|t| Timestamp::parse(t).expect("a time"));
             let place = Geodetic::new(127.0, 37.0, 0.0);
-            let none = None;
-            let fix = GnssFix {
-                t,
-                place,
-                speed_mps: none,
-                course_deg: none,
-                sigma_xy_m: none,
-                sigma_z_m: none,
-                record: i as u64,
-            };
-            trace.push(fix, 0);
+            trace.push(GnssFix::at(t, place, i as u64), 0);
         }
         trace
     }

@@ -78,7 +78,8 @@ pub(super) enum Tracks {
 }
 
 impl Tracks {
-    /// Opens a file.
+    /// Opens a file. A first pass over a CSV tells whether its tracks can be given before it is read to the end; whoever
+    /// holds them together, and not `one_by_one`, has no use for it.
     ///
     /// # Errors
     ///
@@ -88,6 +89,7 @@ impl Tracks {
         mapping: &CsvColumns,
         rule: TimeRule,
         limits: &Limits,
+        one_by_one: bool,
         quarantine: &mut Quarantine,
     ) -> Result<Tracks, ErrorKind> {
         let mut reader = trace::open(path, limits)?;
@@ -102,7 +104,7 @@ impl Tracks {
         let read = match format {
             Some(Format::Gpx) => return Ok(Tracks::Gpx(gpx::Tracks::open(reader, path, mapping, rule)?)),
             Some(Format::Csv) => {
-                let scattered = csv_trace::is_scattered(trace::open(path, limits)?, mapping)?;
+                let scattered = !one_by_one || csv_trace::is_scattered(trace::open(path, limits)?, mapping)?;
                 return Ok(Tracks::Csv(csv_trace::Tracks::open(reader, path, mapping, rule, scattered)?));
             }
             Some(Format::Nmea) => nmea::read(reader, path, quarantine)?,
@@ -177,9 +179,10 @@ impl TraceFile {
         Ok(TraceFile { path: path.to_path_buf(), files, options: options.clone(), zone_s })
     }
 
-    /// Gives a recording a track, holding no more than two.
+    /// Gives a recording a track; `one_by_one` no more than two are held.
     fn recordings(
         &self,
+        one_by_one: bool,
         quarantine: &mut Quarantine,
         remarks: &mut Remarks,
         sink: &mut dyn FnMut(Recording) -> Result<()>,
@@ -187,7 +190,8 @@ impl TraceFile {
         let rule = TimeRule { zone_s: self.zone_s, scale: ClockScale::Utc };
         let in_file = |kind: ErrorKind| kind.in_file(&self.path);
         let mut tracks =
-            Tracks::open(&self.path, &self.options.columns, rule, &self.options.limits, quarantine).map_err(in_file)?;
+            Tracks::open(&self.path, &self.options.columns, rule, &self.options.limits, one_by_one, quarantine)
+                .map_err(in_file)?;
         let mut notes = Vec::new();
         // Tracks without a name are called by their number in the file, empty ones counted; unless it is the only one, which the
         // first waits to know.
@@ -225,7 +229,7 @@ impl TraceFile {
 
     fn all(&self, quarantine: &mut Quarantine, remarks: &mut Remarks) -> Result<Vec<Recording>> {
         let mut all = Vec::new();
-        self.recordings(quarantine, remarks, &mut |recording| {
+        self.recordings(false, quarantine, remarks, &mut |recording| {
             all.push(recording);
             Ok(())
         })?;
@@ -269,6 +273,6 @@ impl RecordingSource for TraceFile {
     }
 
     fn each(&self, quarantine: &mut Quarantine, sink: &mut dyn FnMut(Recording) -> Result<()>) -> Result<()> {
-        self.recordings(quarantine, &mut Remarks::default(), sink)
+        self.recordings(true, quarantine, &mut Remarks::default(), sink)
     }
 }

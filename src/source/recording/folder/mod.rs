@@ -256,7 +256,7 @@ impl Folder {
         quarantine: &mut Quarantine,
     ) -> Result<Vec<Trace>, ErrorKind> {
         let said_utc = self.settings.clock.get("gnss") == Some(&ClockScale::Utc);
-        let mut tracks = Tracks::open(&file.absolute, columns, rule, &self.options.limits, quarantine)?;
+        let mut tracks = Tracks::open(&file.absolute, columns, rule, &self.options.limits, false, quarantine)?;
         let mut all = Vec::new();
         while let Some(track) = tracks.next(quarantine)? {
             all.push(if said_utc { track } else { track.or_unknown_epoch(notes) });

@@ -1,4 +1,4 @@
-//! A file of an answer that is there whole or not at all.
+//! A file that is there whole or not at all.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{ErrorKind, Result};
 
 /// A file that is being written under another name beside it; dropped before [`Whole::keep`] it leaves nothing behind.
-pub(super) struct Whole {
+pub struct Whole {
     path: PathBuf,
     /// `None` where the path is a device or a pipe, which is written as it is.
     part: Option<PathBuf>,
@@ -19,7 +19,7 @@ impl Whole {
     /// # Errors
     ///
     /// Where it cannot be created.
-    pub(super) fn create(path: &Path) -> Result<Whole> {
+    pub fn create(path: &Path) -> Result<Whole> {
         let is_other = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
         let part = (!is_other).then(|| {
             let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -32,22 +32,22 @@ impl Whole {
     }
 
     /// What to write to.
-    pub(super) fn file(&self) -> &File {
+    pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Puts the file in its place.
+    /// Puts the file in its place, once it is on disk.
     ///
     /// # Errors
     ///
-    /// Where that fails.
-    pub(super) fn keep(mut self) -> Result<()> {
-        match self.part.take() {
-            Some(part) => {
-                std::fs::rename(part, &self.path).map_err(|e| ErrorKind::io("put in place", e).in_file(&self.path))
-            }
-            None => Ok(()),
+    /// Where it cannot be synced or renamed.
+    pub fn keep(mut self) -> Result<()> {
+        if let Some(part) = &self.part {
+            self.file.sync_all().map_err(|e| ErrorKind::io("sync", e).in_file(part))?;
+            std::fs::rename(part, &self.path).map_err(|e| ErrorKind::io("rename", e).in_file(&self.path))?;
+            self.part = None;
         }
+        Ok(())
     }
 }
 
