@@ -626,11 +626,13 @@ class Recording:
 
     @property
     def register(self) -> dict[str, Any] | None:
-        """The correction to the map as one rigid motion; ``None`` where it was not registered.
+        """The correction to the map as one motion; ``None`` where it was not registered.
 
-        A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``residual_m``, ``inliers``: ``p' = R(dyaw) p + (dx, dy)`` in the
-        recording's ENU comes nearest to what its stretches were moved by. ``covariance`` is that of (dx, dy, dyaw), the
-        upper triangle row by row, in metres and degrees; ``None`` where it was left as it is.
+        A dict of ``dx_m``, ``dy_m``, ``dyaw_deg``, ``scale``, ``residual_m``, ``inliers``: ``p' = scale R(dyaw) p +
+        (dx, dy)`` in the recording's ENU comes nearest to what its stretches were moved by. The scale is 1 where it was not
+        asked for or the roads do not tell it; ``scale_sigma`` is one sigma by what they tell, ``None`` where it was not asked
+        for. ``covariance`` is that of (dx, dy, dyaw, scale), the upper triangle row by row, in metres and degrees; ``None``
+        where it was left as it is.
         """
 
     @property

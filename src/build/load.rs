@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::split::Splitter;
 use crate::error::{Error, ErrorKind, Location, Result};
+use crate::fuse::RegisterChoice;
 use crate::sample::{Axis, SampleConfig};
 
 use super::config::Config;
@@ -130,6 +131,11 @@ impl Loaded {
             }
         }
         self.check_sample(&c.sample, None)?;
+        if c.fuse.register_scale && (c.fuse.register == RegisterChoice::Off || !c.fuse.r#match) {
+            let reason =
+                "a scale is found by laying a drive onto the map: that asks for `register = \"auto\"`, `match = true`";
+            return Err(self.error("fuse", 0, "register_scale", reason));
+        }
         self.image_output()?;
         let f = &c.split.fractions;
         if [f.train, f.val, f.test].iter().any(|x| !(0.0..=1.0).contains(x))
@@ -400,6 +406,10 @@ license = "CC-BY-4.0"
         assert!(message(&text).starts_with("line 15: fractions"), "{}", message(&text));
         let text = TOWN.to_string() + "\n[sample]\nrate_hz = 0\n";
         assert!(message(&text).starts_with("line 15: a rate"), "{}", message(&text));
+        for other in ["register = \"off\"", "match = false"] {
+            let text = format!("{TOWN}\n[fuse]\n{other}\nregister_scale = true\n");
+            assert!(message(&text).starts_with("line 16: a scale is found by"), "{}", message(&text));
+        }
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn settle(
         let mode = config.recording[planned.entry].mode;
         let matched = match_track(&mut track, roads, mode);
         if config.fuse.register == RegisterChoice::Auto {
-            register_track(&mut track, roads, mode, &matched);
+            register_track(&mut track, roads, mode, &matched, config.fuse.register_scale);
         }
     }
     let withheld = Withheld::of(&track, shared.zones, config.privacy.trim_ends_m);

@@ -122,6 +122,9 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
         }
         (None, _) => line(out, "", format_args!("not registered to the map"))?,
     }
+    if let Some((register, sigma)) = poses.register.and_then(|register| Some((register, register.scale_sigma?))) {
+        line(out, "", format_args!("scale of the drive {:.4} ± {sigma:.4}", register.scale))?;
+    }
 
     for road in &of.evidence {
         let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_string());

@@ -165,7 +165,7 @@ pub(super) fn recording(cells: &Cells<'_>, i: usize) -> Cell<RecordingRow> {
         clock: must("clock", cells.groups("clock", i, clock))?,
         sensors: must("sensors", cells.groups("sensors", i, sensor))?,
         register: cells.group("register", i, register)?,
-        register_stretches: must("register_stretches", cells.groups("register_stretches", i, stretch))?,
+        register_stretches: cells.groups("register_stretches", i, stretch)?.unwrap_or_default(),
         sources: must("sources", cells.texts("sources", i))?,
         license: text("license")?,
     })
@@ -225,13 +225,16 @@ fn model(name: &str) -> Cell<CameraModelKind> {
 
 fn stretch(cells: &Cells<'_>, k: usize) -> Cell<Stretch> {
     let float = |name| must(name, cells.float(name, k));
+    let sigma_m = float("sigma_m")?;
+    // Older data sets have the sigma alone.
+    let alike = [sigma_m * sigma_m, 0.0, sigma_m * sigma_m];
     Ok(Stretch {
         s_m: float("s_m")?,
         shift_m: [float("dx_m")?, float("dy_m")?],
-        sigma_m: float("sigma_m")?,
+        sigma_m,
         residual_m: cells.float("residual_m", k)?,
         inliers: share("inliers", cells, k)?,
-        covariance_m2: must("covariance_m2", covariance("covariance_m2", cells, k))?,
+        covariance_m2: covariance("covariance_m2", cells, k)?.unwrap_or(alike),
     })
 }
 
@@ -243,6 +246,9 @@ fn register(cells: &Cells<'_>) -> Cell<Register> {
         dyaw_deg: float("dyaw_deg")?,
         residual_m: float("residual_m")?,
         inliers: must("inliers", share("inliers", cells, 0))?,
+        // Older data sets have none: nothing was made larger.
+        scale: cells.float("scale", 0)?.unwrap_or(1.0),
+        scale_sigma: cells.float("scale_sigma", 0)?,
         covariance: covariance("covariance", cells, 0)?,
     })
 }

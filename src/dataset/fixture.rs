@@ -200,7 +200,9 @@ pub(crate) fn recording(id: &str, full: bool) -> RecordingRow {
             dyaw_deg: 0.3,
             residual_m: 0.4,
             inliers: 0.5,
-            covariance: Some([0.5, 0.1, 0.0, 0.6, 0.01, 0.02]),
+            scale: 1.01,
+            scale_sigma: Some(0.001),
+            covariance: Some([0.5, 0.1, 0.0, 0.0, 0.6, 0.01, 0.0, 0.02, 0.0, 1e-6]),
         }),
         register_stretches: match full {
             true => vec![Stretch {

@@ -256,6 +256,8 @@ pub(super) fn recordings_table(rows: &[RecordingRow]) -> PolarsResult<DataFrame>
                     .float("dyaw_deg", |g| Some(g.dyaw_deg))
                     .float("residual_m", |g| Some(g.residual_m))
                     .float("inliers", |g| Some(g.inliers))
+                    .float("scale", |g| Some(g.scale))
+                    .float("scale_sigma", |g| g.scale_sigma)
                     .floats("covariance", |g| g.covariance.map(Vec::from))
             },
         )?

@@ -15,6 +15,8 @@ pub struct FuseConfig {
     pub r#match: bool,
     /// Rigid correction to the map.
     pub register: RegisterChoice,
+    /// Whether the scale of the trajectory is unknown and found with the correction; then given poses may be moved too.
+    pub register_scale: bool,
 }
 
 /// `fuse.pose`.
@@ -56,6 +58,7 @@ impl Default for FuseConfig {
             clock: ClockChoice::Estimate,
             r#match: true,
             register: RegisterChoice::Auto,
+            register_scale: false,
         }
     }
 }

@@ -25,7 +25,7 @@ pub use carried::{Stop, carried};
 pub use config::{ClockChoice, FuseConfig, PoseChoice, RegisterChoice};
 pub use headings::{Heading, HeadingSource, Headings, Sighting, headings, settle_headings};
 pub use movers::Movers;
-pub use register::{OnLine, Registration, Stretch, register, register_track, stretch_at};
+pub use register::{OnLine, Registration, Similarity, Stretch, register, register_track, stretch_at};
 pub use segment::segments;
 pub use track::{ClockOffset, FusedPose, PoseOrigin, Register, Registered, State, Track};
 pub use trajectory::fuse;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{Matrix2, Matrix3, Vector2, Vector3};
+use nalgebra::{Matrix2, Matrix4, Vector3};
 
 use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{FrameRecord, HeightDatum};
@@ -77,7 +77,7 @@ pub struct ClockOffset {
     pub applied: bool,
 }
 
-/// Rigid correction of a drive to the map.
+/// Correction of a drive to the map, `p' = scale R(dyaw) p + (dx, dy)` in the recording's ENU.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Register {
     /// East, metres.
@@ -86,13 +86,17 @@ pub struct Register {
     pub dy_m: f64,
     /// About up, degrees, left positive.
     pub dyaw_deg: f64,
+    /// How many times larger it is then; 1 where that was not looked for, or the roads do not tell.
+    pub scale: f64,
+    /// One sigma of the scale by what the roads tell; `None` where it was not looked for.
+    pub scale_sigma: Option<f64>,
     /// Residual after it, metres.
     pub residual_m: f64,
     /// Share of inliers.
     pub inliers: f64,
-    /// Covariance of `(dx_m, dy_m, dyaw_deg)`, the upper triangle row by row, in metres and degrees; `None` where the drive
-    /// was left as it is.
-    pub covariance: Option<[f64; 6]>,
+    /// Covariance of `(dx_m, dy_m, dyaw_deg, scale)`, the upper triangle row by row, in metres and degrees; `None` where the
+    /// drive was left as it is. Zeros of a scale that was not looked for, or not found.
+    pub covariance: Option<[f64; 10]>,
 }
 
 /// How a place of a track lies on the map.
@@ -273,13 +277,22 @@ impl Track {
             stretch.covariance_m2 = [turned.m11, turned.m12, turned.m22];
         }
         if let Some(register) = &mut self.register {
-            // Of p' = R p + d in the old frame, M and t from that to this one: p' = R p + M d + t - R t here.
+            // Of p' = A p + d in the old frame, M and t from that to this one: p' = A p + M d + t - A t here.
             let turn = Pose::level(Vector3::zeros(), 90.0 - register.dyaw_deg);
-            let d = new_se3_old.apply(Vector3::new(register.dx_m, register.dy_m, 0.0)) - turn.apply(shift);
+            let turned = turn.apply(shift);
+            let d = new_se3_old.apply(Vector3::new(register.dx_m, register.dy_m, 0.0)) - register.scale * turned;
             (register.dx_m, register.dy_m) = (d.x, d.y);
-            // R t turns with the yaw.
-            let with_yaw = turn.apply(Vector3::new(shift.y, -shift.x, 0.0)).xy() * 1.0_f64.to_radians();
-            register.covariance = register.covariance.map(|of| moved_covariance(of, &level, with_yaw));
+            // A t changes with turn and scale.
+            let mut jacobian = Matrix4::identity();
+            jacobian.fixed_view_mut::<2, 2>(0, 0).copy_from(&level);
+            let a_degree = register.scale * 1.0_f64.to_radians();
+            (jacobian.m13, jacobian.m23) = (a_degree * turned.y, -a_degree * turned.x);
+            (jacobian.m14, jacobian.m24) = (-turned.x, -turned.y);
+            register.covariance = register.covariance.map(|[xx, xy, xw, xs, yy, yw, ys, ww, ws, ss]| {
+                let of = Matrix4::new(xx, xy, xw, xs, xy, yy, yw, ys, xw, yw, ww, ws, xs, ys, ws, ss);
+                let c = jacobian * of * jacobian.transpose();
+                [c.m11, c.m12, c.m13, c.m14, c.m22, c.m23, c.m24, c.m33, c.m34, c.m44]
+            });
         }
         self.frame = frame;
         self
@@ -293,16 +306,6 @@ impl Track {
     fn state(&self, i: usize, j: usize, weight: f64, t_ns: Option<i64>, s_m: f64) -> State {
         State { row: i, weight, s_m, t_ns, pose: self.rows[i].pose.interpolate(&self.rows[j].pose, weight) }
     }
-}
-
-/// The covariance of a rigid motion `(dx, dy, dyaw)`, as in [`Register`], in a frame in which shifts are turned by `level`
-/// and change by `with_yaw` metres a degree.
-fn moved_covariance([xx, xy, xw, yy, yw, ww]: [f64; 6], level: &Matrix2<f64>, with_yaw: Vector2<f64>) -> [f64; 6] {
-    let mut jacobian = Matrix3::identity();
-    jacobian.fixed_view_mut::<2, 2>(0, 0).copy_from(level);
-    jacobian.fixed_view_mut::<2, 1>(0, 2).copy_from(&with_yaw);
-    let c = jacobian * Matrix3::new(xx, xy, xw, xy, yy, yw, xw, yw, ww) * jacobian.transpose();
-    [c.m11, c.m12, c.m13, c.m22, c.m23, c.m33]
 }
 
 /// Whether neighbouring rows lie on both sides of a pause of over 60 s.

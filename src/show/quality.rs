@@ -91,8 +91,10 @@ pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> Strin
     let rows = recordings.values().filter_map(|r| {
         let register = r.register?;
         let Register { dx_m, dy_m, dyaw_deg, residual_m, inliers, .. } = register;
-        let numbers = [dx_m, dy_m, dyaw_deg, residual_m, 100.0 * inliers, r.register_stretches.len() as f64];
-        let numbers = numbers.map(|v| Cell::number(Some(v)));
+        let larger = register.scale_sigma.map(|_| 1000.0 * (register.scale - 1.0));
+        let stretches = r.register_stretches.len() as f64;
+        let numbers = [dx_m, dy_m, dyaw_deg].map(Some).into_iter().chain([larger, Some(residual_m)]);
+        let numbers = numbers.chain([Some(100.0 * inliers), Some(stretches)]).map(Cell::number);
         Some(std::iter::once(Cell::text(r.recording_id.as_str())).chain(numbers).collect())
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
@@ -100,7 +102,16 @@ pub(super) fn registration(recordings: &BTreeMap<String, RecordingRow>) -> Strin
     if rows.is_empty() {
         return "<p>Not estimated: trajectories lie where their sources put them.</p>".to_string();
     }
-    let names = ["recording", "east, m", "north, m", "left turn, °", "residual, m", "inliers, %", "stretches moved"];
+    let names = [
+        "recording",
+        "east, m",
+        "north, m",
+        "left turn, °",
+        "larger, ‰",
+        "residual, m",
+        "inliers, %",
+        "stretches moved",
+    ];
     let without =
         if left == 0 { String::new() } else { format!("<p class=\"muted\">{left} recordings without one</p>") };
     format!("{}{without}", capped(&names, rows))

@@ -1,11 +1,15 @@
 //! What a drive is off by along its way: a Kalman filter and smoother from place to place.
 
-use nalgebra::{Matrix2, Matrix3, SMatrix, SVector, Vector2};
+use nalgebra::{Matrix2, Matrix4, SMatrix, SVector, Vector2};
 
-/// The slow error (east, north, in sigmas), that of the whole drive (east, north, metres), and the lane kept (metres to the
-/// right of where it is expected).
-const N: usize = 5;
+use super::similarity::left_of;
+
+/// The slow error (east, north, in sigmas), that of the whole drive (east, north, metres), the lane kept (metres to the right
+/// of where it is expected), and by how much the whole drive grows and turns about its middle (in sigmas).
+const N: usize = 7;
 const LANE: usize = 4;
+const GROWTH: usize = 5;
+const TURN: usize = 6;
 /// A slow error forgets itself over this way, metres: that of a receiver lasts most of a minute.
 const SLOW_M: f64 = 400.0;
 /// One sigma of the lane that is kept, metres: who drives in one goes on to.
@@ -23,6 +27,8 @@ pub(super) struct Sizes {
     pub slow: f64,
     /// One sigma of the whole drive's per axis, metres.
     pub whole_m: f64,
+    /// One sigma of the whole drive's scale, and of its turn in radians; 0 where they are known.
+    pub similar: f64,
 }
 
 /// A place of the drive, and what its points say of the shift that is due there.
@@ -32,6 +38,8 @@ pub(super) struct Place {
     pub s_m: f64,
     /// One sigma of the trajectory per axis, metres.
     pub sigma_m: f64,
+    /// From the middle of the drive to it, metres.
+    pub arm_m: Vector2<f64>,
     /// How the rigid motion of the whole drive (east and north at the origin in metres, yaw in radians) changes with the
     /// shift of this place, metres.
     pub pull: SMatrix<f64, 3, 2>,
@@ -42,6 +50,8 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub across: Vector2<f64>,
+    /// From the middle of the drive to the point, metres.
+    pub arm_m: Vector2<f64>,
     pub value_m: f64,
     pub variance: f64,
 }
@@ -51,8 +61,11 @@ pub(super) struct Seen {
 pub(super) struct Found {
     /// The shift of each place, and its covariance: ENU metres.
     pub shifts: Vec<(Vector2<f64>, Matrix2<f64>)>,
-    /// The covariance of the rigid motion that the places pull at: metres, radians.
-    pub rigid: Matrix3<f64>,
+    /// What of it makes the whole drive larger and turns it, as in [`super::Similarity`].
+    pub growth: f64,
+    pub turn: f64,
+    /// The covariance of the motion that the places pull at, and of the scale: metres, radians.
+    pub whole: Matrix4<f64>,
     /// The lane, metres to the right of where it is expected.
     pub lane_m: f64,
     /// Half the χ² of what was known beforehand.
@@ -61,9 +74,11 @@ pub(super) struct Found {
     pub openness: f64,
 }
 
-/// The most likely shifts (Rauch, Tung & Striebel 1965); `None` where nothing is finite. Places are by path length.
-pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
-    let start = State::new(1.0, 1.0, sizes.whole_m, sizes.whole_m, LANE_M).map(|sigma| (sigma * sigma).max(LEAST));
+/// The most likely shifts (Rauch, Tung & Striebel 1965); `None` where nothing is finite. Places are by path length; `centre` is
+/// the middle of the drive, ENU metres.
+pub(super) fn smooth(places: &[Place], centre: Vector2<f64>, sizes: Sizes) -> Option<Found> {
+    let start = State::from([1.0, 1.0, sizes.whole_m, sizes.whole_m, LANE_M, 1.0, 1.0]);
+    let start = start.map(|sigma| (sigma * sigma).max(LEAST));
     let (mut x, mut p) = (State::zeros(), Covariance::from_diagonal(&start));
     let mut openness = 0.0;
     let mut filtered = Vec::with_capacity(places.len());
@@ -72,14 +87,14 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
     for place in places {
         let kept = last_m.map_or(1.0, |last: f64| libm::exp(-(place.s_m - last).max(1.0) / SLOW_M));
         last_m = Some(place.s_m);
-        let keep = State::new(kept, kept, 1.0, 1.0, 1.0);
+        let keep = State::from([kept, kept, 1.0, 1.0, 1.0, 1.0, 1.0]);
         x.component_mul_assign(&keep);
         p.component_mul_assign(&(keep * keep.transpose()));
         p[(0, 0)] += 1.0 - kept * kept;
         p[(1, 1)] += 1.0 - kept * kept;
         predicted.push((x, p, keep));
         for seen in &place.seen {
-            let h = across(seen.across, place, sizes);
+            let h = across(seen.across, seen.arm_m, place.sigma_m, sizes);
             let ph = p * h;
             let variance = h.dot(&ph) + seen.variance;
             openness += 0.5 * libm::log(variance / seen.variance);
@@ -90,8 +105,11 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
         filtered.push((x, p));
     }
     let (mut shifts, mut prior_cost) = (Vec::with_capacity(places.len()), 0.0);
-    // Of the part of the rigid motion that later places make, and how the state here varies with it.
-    let (mut rigid, mut with_later) = (Matrix3::zeros(), SMatrix::<f64, N, 3>::zeros());
+    // That of the part of the motion that later places make, and how the state here varies with it. What the middle does not
+    // feel of the scale, the origin does.
+    let mut scale = SMatrix::<f64, N, 4>::zeros();
+    scale.set_row(GROWTH, &(sizes.similar * SMatrix::<f64, 1, 4>::new(-centre.x, -centre.y, 0.0, 1.0)));
+    let (mut whole, mut with_later) = (scale.transpose() * p * scale, p * scale);
     for k in (0..places.len()).rev() {
         if k + 1 < places.len() {
             let (x_next, p_next, keep) = &predicted[k + 1];
@@ -105,7 +123,7 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
             prior_cost += 0.5 * (0..2).map(|i| (later[i] - keep[i] * x[i]).powi(2)).sum::<f64>() / forgotten;
         }
         let [east, north] = [Vector2::x(), Vector2::y()].map(|axis| {
-            let mut h = across(axis, &places[k], sizes);
+            let mut h = across(axis, places[k].arm_m, places[k].sigma_m, sizes);
             h[LANE] = 0.0;
             h
         });
@@ -116,20 +134,24 @@ pub(super) fn smooth(places: &[Place], sizes: Sizes) -> Option<Found> {
             north.dot(&(p * north)),
         );
         shifts.push((Vector2::new(east.dot(&x), north.dot(&x)), covariance));
-        let pull = SMatrix::<f64, N, 2>::from_columns(&[east, north]) * places[k].pull.transpose();
+        let mut pull = SMatrix::<f64, N, 4>::zeros();
+        let of_shift = SMatrix::<f64, N, 2>::from_columns(&[east, north]) * places[k].pull.transpose();
+        pull.fixed_columns_mut::<3>(0).copy_from(&of_shift);
         let both = pull.transpose() * with_later;
-        rigid += pull.transpose() * p * pull + both + both.transpose();
+        whole += pull.transpose() * p * pull + both + both.transpose();
         with_later += p * pull;
     }
     shifts.reverse();
     // Now at the first place.
     prior_cost += 0.5 * x.component_mul(&x).component_div(&start).sum();
-    let found = Found { shifts, rigid, lane_m: x[LANE], prior_cost, openness };
+    let (growth, turn) = (sizes.similar * x[GROWTH], sizes.similar * x[TURN]);
+    let found = Found { shifts, growth, turn, whole, lane_m: x[LANE], prior_cost, openness };
     (found.prior_cost.is_finite() && openness.is_finite()).then_some(found)
 }
 
 /// How what is seen across a line changes with the state.
-fn across(axis: Vector2<f64>, place: &Place, sizes: Sizes) -> State {
-    let slow = axis * (sizes.slow * place.sigma_m);
-    State::new(slow.x, slow.y, axis.x, axis.y, -1.0)
+fn across(axis: Vector2<f64>, arm_m: Vector2<f64>, sigma_m: f64, sizes: Sizes) -> State {
+    let slow = axis * (sizes.slow * sigma_m);
+    let similar = [arm_m, left_of(arm_m)].map(|way| sizes.similar * axis.dot(&way));
+    State::from([slow.x, slow.y, axis.x, axis.y, -1.0, similar[0], similar[1]])
 }

@@ -1,17 +1,23 @@
 //! Georegistration: a drive is laid onto the roads that it was matched to.
 
+mod across;
 mod chain;
+mod drive;
 mod fit;
+mod similarity;
 
 use std::collections::BTreeMap;
 
+use nalgebra::Vector3;
+
 use super::matching::Matched;
 use super::{PoseOrigin, Track};
-use crate::coord::{EnuFrame, Geodetic};
+use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::record::{Mode, RoadGraph};
 
 pub use fit::{OnLine, Registration, Stretch, register, stretch_at};
 use fit::{STRETCH_M, SURELY};
+pub use similarity::Similarity;
 
 /// A match less likely than this says nothing of where a drive lies.
 const LEAST_PROBABILITY: f64 = 0.8;
@@ -36,47 +42,72 @@ const UNKNOWN_M: f64 = 15.0;
 ///
 /// Given poses are not moved: the map is seldom better than they are. An estimated track is moved where the correction
 /// exceeds what its sigmas, the lanes of the roads and their drawing explain; its sigmas are then those of the correction.
-/// [`Track::register`] has the correction as one rigid motion (none: zeros) and the residual after it, and
+///
+/// With `scale`, that of the trajectory is taken to be unknown. Where the roads tell it for sure, the track is made larger and
+/// turned about its middle, given poses too: speeds and path lengths grow with it, headings turn, heights stay.
+///
+/// [`Track::register`] has the correction as one motion (none: zeros) and the residual after it, and
 /// [`Track::stretches`] what each stretch was moved by; the first stays `None` where too little lies on roads or the roads
 /// do not fit.
 ///
 /// `matched` has a point for each row. Which side of the road is driven on is taken from the drive: the right, unless the
 /// left is more likely by far.
-pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched: &Matched) {
+pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched: &Matched, scale: bool) {
     let (points, lines) = on_lines(track, graph, mode, matched);
     let mirrored: Vec<OnLine> = points.iter().map(|p| OnLine { right_m: (-p.right_m.0, p.right_m.1), ..*p }).collect();
-    let found = match (register(&points, &lines), register(&mirrored, &lines)) {
+    let found = match (register(&points, &lines, scale), register(&mirrored, &lines, scale)) {
         (Some(right), Some(left)) if left.cost + SURELY < right.cost => left,
         (Some(right), _) => right,
         (None, _) => return,
     };
-    let may_move = track.rows.iter().all(|r| r.origin == PoseOrigin::Estimated);
+    let may_move = found.similarity.is_some() || track.rows.iter().all(|r| r.origin == PoseOrigin::Estimated);
     if found.accepted && may_move {
         apply(track, &found);
         track.register = Some(found.register);
         track.stretches = found.stretches;
+        if let Some(similarity) = &found.similarity {
+            lengthen(track, similarity.scale());
+        }
     } else {
         track.register = found.as_it_is;
     }
 }
 
-/// Moves every row by what lies between the middles of its stretches; before the first and after the last by theirs.
-/// Headings, speeds and path lengths stay: a shift changes by decimetres from one stretch to the next.
+/// Moves every row by the similarity, where there is one, and by what lies between the middles of its stretches beside that;
+/// before the first and after the last by theirs. What changes from one stretch to the next leaves headings, speeds and path
+/// lengths as they are: it is decimetres.
 fn apply(track: &mut Track, found: &Registration) {
     let stretches = &found.stretches;
+    if let Some(similarity) = &found.similarity {
+        let turn = Pose::level(Vector3::zeros(), 90.0 - similarity.yaw_rad().to_degrees()).rotation;
+        for row in &mut track.rows {
+            let shift = similarity.shift(row.pose.translation.xy());
+            row.pose.translation += Vector3::new(shift.x, shift.y, 0.0);
+            row.pose.rotation = turn * row.pose.rotation;
+            row.speed_mps *= similarity.scale();
+            row.acceleration_mps2 *= similarity.scale();
+        }
+    }
     for row in &mut track.rows {
         let after = stretches.partition_point(|stretch| stretch.s_m <= row.s_m);
         let (a, b) = (after.saturating_sub(1), after.min(stretches.len() - 1));
         let length_m = stretches[b].s_m - stretches[a].s_m;
         let share = if length_m > 0.0 { ((row.s_m - stretches[a].s_m) / length_m).clamp(0.0, 1.0) } else { 0.0 };
         let between = |a: f64, b: f64| a + share * (b - a);
-        row.pose.translation.x += between(stretches[a].shift_m[0], stretches[b].shift_m[0]);
-        row.pose.translation.y += between(stretches[a].shift_m[1], stretches[b].shift_m[1]);
+        row.pose.translation.x += between(found.beside[a].x, found.beside[b].x);
+        row.pose.translation.y += between(found.beside[a].y, found.beside[b].y);
         row.sigma_xy_m = match row.sigma_xy_m.is_finite() {
             true => row.sigma_xy_m * between(found.left[a], found.left[b]),
             false => between(stretches[a].sigma_m, stretches[b].sigma_m),
         };
     }
+}
+
+/// Makes the path lengths of a track so many times larger.
+fn lengthen(track: &mut Track, scale: f64) {
+    let all =
+        track.rows.iter_mut().map(|row| &mut row.s_m).chain(track.stretches.iter_mut().map(|stretch| &mut stretch.s_m));
+    all.chain(&mut track.input_s_m).chain(track.frame_s_m.values_mut()).for_each(|s_m| *s_m *= scale);
 }
 
 /// The rows that lie on a road for sure, with the roads as lines in the track's frame; and between them some that do not, so

@@ -1,6 +1,7 @@
 //! A drive to the right of the middle of its streets, moved.
 
 mod covariance;
+mod scale;
 
 use nalgebra::{Vector2, Vector3};
 
@@ -48,7 +49,7 @@ fn block() -> Vec<[f64; 2]> {
 }
 
 fn found((points, lines): &(Vec<OnLine>, Vec<Vec<[f64; 2]>>)) -> Registration {
-    register(points, lines).expect("lines")
+    register(points, lines, false).expect("lines")
 }
 
 #[test]
@@ -123,13 +124,13 @@ fn nothing_is_accepted_where_the_map_does_not_fit() {
         p.at[1] += (i * 104_729 % 37) as f64 - 18.0;
     }
     let (points, lines) = moved;
-    assert!(register(&points, &lines).is_none_or(|found| !found.accepted));
-    assert!(register(&points[..2], &lines).is_none());
-    assert!(register(&points, &[]).is_none());
+    assert!(register(&points, &lines, false).is_none_or(|found| !found.accepted));
+    assert!(register(&points[..2], &lines, false).is_none());
+    assert!(register(&points, &[], false).is_none());
     let mut odd = points;
     odd[3].at[0] = f64::NAN;
     odd[4].s_m = f64::INFINITY;
-    assert!(register(&odd, &lines).is_none_or(|found| !found.accepted));
+    assert!(register(&odd, &lines, false).is_none_or(|found| !found.accepted));
 }
 
 fn frame() -> EnuFrame {
@@ -196,9 +197,13 @@ fn track(corners: &[[f64; 2]], right_m: f64, off: [f64; 2], sigma_xy_m: f64) -> 
     }
 }
 
-fn laid(mut track: Track, graph: &RoadGraph) -> Track {
+fn laid(track: Track, graph: &RoadGraph) -> Track {
+    laid_with(track, graph, false)
+}
+
+fn laid_with(mut track: Track, graph: &RoadGraph, scale: bool) -> Track {
     let matched = match_track(&mut track, graph, Mode::Car);
-    register_track(&mut track, graph, Mode::Car, &matched);
+    register_track(&mut track, graph, Mode::Car, &matched, scale);
     track
 }
 

@@ -77,7 +77,7 @@ fn errors_are_as_large_as_the_covariances_say() {
             found.stretches.iter().min_by(|a, b| away(a).total_cmp(&away(b))).map(left).expect("stretches")
         };
         let left: Vec<_> = points.iter().map(|p| (Vector2::from(p.at), of_stretch(p))).collect();
-        let [xx, xy, xw, yy, yw, ww] = found.register.covariance.expect("of a correction");
+        let [xx, xy, xw, _, yy, yw, _, ww, ..] = found.register.covariance.expect("of a correction");
         let covariance = Matrix3::new(xx, xy, xw, xy, yy, yw, xw, yw, ww);
         let off = rigid(&left);
         nees_of_whole += off.dot(&(covariance.try_inverse().expect("a covariance") * off)) / 3.0;
@@ -104,7 +104,7 @@ fn covariances_turn_with_the_frame() {
 
     // That of the whole drive says the same of where a point comes to lie.
     let sigma = |register: Register, p: Vector3<f64>, axis: Vector3<f64>| {
-        let [xx, xy, xw, yy, yw, ww] = register.covariance.expect("moved");
+        let [xx, xy, xw, _, yy, yw, _, ww, ..] = register.covariance.expect("moved");
         let turned = Pose::level(Vector3::zeros(), 90.0 - register.dyaw_deg).apply(Vector3::new(-p.y, p.x, 0.0));
         let h = Vector3::new(axis.x, axis.y, turned.dot(&axis).to_radians());
         h.dot(&(Matrix3::new(xx, xy, xw, xy, yy, yw, xw, yw, ww) * h)).sqrt()
