@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use super::geoparquet;
+use super::{geoparquet, later};
 use crate::error::{ErrorKind, Result};
 
 /// A folder of Parquet files as one table.
@@ -92,8 +92,10 @@ pub(super) fn checked(file: &Path, empty: &DataFrame) -> Result<DataFrame> {
     fitting(geoparquet::read(file)?, file, empty)
 }
 
-/// The table of a file, where it has the columns of `empty`.
+/// The table of a file, where it has the columns of `empty`, but for those that came later.
 fn fitting(table: DataFrame, file: &Path, empty: &DataFrame) -> Result<DataFrame> {
+    let table = later::completed(table, empty.schema());
+    let table = table.map_err(|e| ErrorKind::Damaged(e.to_string()).in_file(file))?;
     for field in empty.schema().iter_fields() {
         let found = table.schema().get(field.name()).cloned();
         let reason = match found {

@@ -13,6 +13,7 @@ pub mod geoparquet;
 pub mod ground;
 pub mod histogram;
 mod late;
+mod later;
 pub mod lineage;
 mod lookup;
 pub mod manifest;
