@@ -380,12 +380,13 @@ def comma(worldloom: Path, data: Path, work: Path) -> None:
         offsets[late] = clocks[name]["wheel"]["offset_ms"]
         if late == 0.0:
             imu = clocks[name]["imu"]["offset_ms"] or 0.0
-            for what, shift in (
+            best = min(range(-250, 1, 10), key=lambda ms: errors(poses[name], truth, ms * 1_000_000)["rmse"])
+            for what, ms in (
                 ("as they are", 0),
-                ("its poses on the IMU's clock", round(imu * 1e6)),
-                ("best shift: -130 ms", -130_000_000),
+                ("its poses on the IMU's clock", imu),
+                (f"best shift: {best} ms", best),
             ):
-                e = errors(poses[name], truth, shift)
+                e = errors(poses[name], truth, round(ms * 1e6))
                 print(
                     f"| comma2k19-sf, {what} | | {e['rmse']:.2f} | | {e['heading']:.2f} | {e['nees']:.2f} | |",
                     flush=True,

@@ -116,7 +116,9 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
             let fit = here.inliers.map_or(String::new(), |share| format!(", {:.0} % inliers", 100.0 * share));
             line(out, "", format_args!("{sigmas}, residual {}{fit} then", or(here.residual_m, "m")))?;
         }
-        // Or off the roads of one that was moved.
+        (Some(all), None) if all.covariance.is_some() => {
+            line(out, "", format_args!("off the roads: moved as the drive is before and after"))?;
+        }
         (Some(all), None) => {
             line(out, "", format_args!("left where it is beside the map, residual {:.2} m", all.residual_m))?;
         }
