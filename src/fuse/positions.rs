@@ -1,5 +1,9 @@
 //! The positions that a trajectory is estimated from: GNSS fixes, else geotags of pictures; what cannot be is refused.
 
+use std::cmp::Reverse;
+
+use nalgebra::Vector3;
+
 use crate::coord::{EnuFrame, Geodetic};
 use crate::error::{Location, Quarantine};
 use crate::record::{FrameRecord, Modality, Recording};
@@ -17,8 +21,11 @@ const FARTHEST_M: f64 = 1000.0;
 /// A geotag must be this far from its neighbours to be a stray, metres; and so many in a row may be strays.
 const STRAY_M: f64 = 100.0;
 const STRAYS: usize = 3;
-/// So many trains of thought about where the drive goes are followed at a time.
-const CHAINS: usize = 8;
+/// A position may follow one of so many before it: a receiver that drifts off jumps back after seconds.
+const WINDOW: usize = 256;
+/// It may follow so many older ones, of those where a train broke off or paused for so long.
+const FORKS: usize = 32;
+const PAUSE_NS: i64 = 2_000_000_000;
 
 /// One position, cleaned.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -196,42 +203,84 @@ fn without_strays(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Posi
 
 /// The longest train of positions whose neighbours a vehicle can reach from each other; `refuse` gets the others.
 ///
-/// Each position joins the latest train that it can have come from, else starts its own: neither a jump away nor a wrong
-/// start takes the drive with it.
+/// A dynamic programme: each position follows whichever of those before it ends the longest train and is in reach, the
+/// latest of equal ones, else it starts a train of its own. So neither a wrong start, nor a jump away, nor a wrong place
+/// that is within reach because the receiver was silent before it takes the drive with it: what follows joins where that
+/// train was still right. Asked are the last [`WINDOW`] positions, and of older ones those after which a train may have
+/// gone wrong, [`FORKS`] at most; where every position is reached from the one before, nothing but that one.
 pub(super) fn longest_chain(all: Vec<Position>, mut refuse: impl FnMut(usize)) -> Vec<Position> {
-    let mut chains: Vec<Vec<usize>> = Vec::new();
-    let mut lost: Vec<usize> = Vec::new();
-    for (i, position) in all.iter().enumerate() {
-        let reachable = |chain: &&mut Vec<usize>| chain.last().is_some_and(|last| reaches(&all[*last], position));
-        chains.sort_by_key(|chain| std::cmp::Reverse(chain.last().copied()));
-        match chains.iter_mut().find(reachable) {
-            Some(chain) => chain.push(i),
-            None => {
-                chains.push(vec![i]);
-                if chains.len() > CHAINS {
-                    // The shortest of the older ones gives way.
-                    let shortest = (0..chains.len() - 1).min_by_key(|c| chains[*c].len()).unwrap_or(0);
-                    lost.extend(chains.swap_remove(shortest));
-                }
+    let places: Vec<Vector3<f64>> = all.iter().map(|p| Geodetic { height_m: 0.0, ..p.place }.to_ecef()).collect();
+    let reaches = |j: usize, i: usize| reaches(&all[j], &all[i], (places[j] - places[i]).norm());
+    let mut ends: Vec<Train> = Vec::with_capacity(all.len());
+    let mut forks: Vec<usize> = Vec::new();
+    for i in 0..all.len() {
+        if let Some(old) = i.checked_sub(WINDOW + 1)
+            && (is_pause(&all[old], &all[old + 1]) || !reaches(old, old + 1))
+        {
+            forks.push(old);
+            if forks.len() > FORKS {
+                // The shortest gives way, the oldest of equal ones.
+                let shortest = (0..FORKS).min_by_key(|f| ends[forks[*f]].length).unwrap_or(0);
+                forks.remove(shortest);
             }
         }
+        let mut best = Train { length: 1, longest: 1, start: i, before: None };
+        let recent = (i.saturating_sub(WINDOW)..i).rev();
+        for j in recent {
+            // Nothing up to here ends a longer one.
+            if ends[j].longest < best.length {
+                break;
+            }
+            best.follow(j, &ends, &reaches, i);
+        }
+        forks.iter().rev().for_each(|&j| best.follow(j, &ends, &reaches, i));
+        best.longest = best.length.max(ends.last().map_or(0, |e| e.longest));
+        ends.push(best);
     }
-    let Some(best) =
-        (0..chains.len()).max_by_key(|c| (chains[*c].len(), std::cmp::Reverse(chains[*c].first().copied())))
-    else {
-        return all;
-    };
-    let kept = chains.swap_remove(best);
-    lost.extend(chains.into_iter().flatten());
-    lost.sort_unstable();
-    lost.into_iter().for_each(|i| refuse(all[i].index));
-    kept.into_iter().map(|i| all[i]).collect()
+    // Of equally long ones that which starts first, then that which ends first.
+    let last = (0..all.len()).max_by_key(|&i| (ends[i].length, Reverse(ends[i].start), Reverse(i)));
+    let mut kept = vec![false; all.len()];
+    let mut at = last;
+    while let Some(i) = at {
+        kept[i] = true;
+        at = ends[i].before;
+    }
+    let chain = all.into_iter().zip(kept).filter_map(|(position, kept)| {
+        if !kept {
+            refuse(position.index);
+        }
+        kept.then_some(position)
+    });
+    chain.collect()
 }
 
-/// Whether a vehicle gets from `a` to `b`, within three sigmas of both.
-fn reaches(a: &Position, b: &Position) -> bool {
-    let flat = |p: &Position| Geodetic { height_m: 0.0, ..p.place };
-    let apart_m = EnuFrame::new(flat(a)).to_enu(flat(b)).norm();
+/// The longest train that ends with a position.
+struct Train {
+    length: usize,
+    /// Length of the longest that ends with this position or one before it.
+    longest: usize,
+    /// Its first position.
+    start: usize,
+    /// The position before the last.
+    before: Option<usize>,
+}
+
+impl Train {
+    /// Follows the train that ends with `j` where that makes it longer, and `i`, its last position, is in reach.
+    fn follow(&mut self, j: usize, ends: &[Train], reaches: &impl Fn(usize, usize) -> bool, i: usize) {
+        if ends[j].length >= self.length && reaches(j, i) {
+            (self.length, self.start, self.before) = (ends[j].length + 1, ends[j].start, Some(j));
+        }
+    }
+}
+
+/// Whether so much time passes between two positions that a wrong place is within reach of a right one.
+fn is_pause(a: &Position, b: &Position) -> bool {
+    a.t_ns.zip(b.t_ns).is_some_and(|(a, b)| b.saturating_sub(a) > PAUSE_NS)
+}
+
+/// Whether a vehicle gets from `a` to `b`, which are `apart_m` apart, within three sigmas of both.
+fn reaches(a: &Position, b: &Position, apart_m: f64) -> bool {
     let slack_m = 3.0 * libm::hypot(a.sigma_xy_m, b.sigma_xy_m);
     match (a.t_ns, b.t_ns) {
         (Some(ta), Some(tb)) => apart_m - slack_m <= FASTEST_MPS * (i128::from(tb) - i128::from(ta)) as f64 / 1e9,
@@ -241,6 +290,8 @@ fn reaches(a: &Position, b: &Position) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn position(index: usize, east_m: f64, north_m: f64) -> Position {
@@ -266,6 +317,78 @@ mod tests {
         for all in [there_and_back, leap.collect(), vec![position(0, 0.0, 0.0), position(1, 900.0, 0.0)], Vec::new()] {
             let count = all.len();
             assert_eq!(without_strays(all, |index| panic!("{index} is no stray")).len(), count);
+        }
+    }
+
+    /// A drive at 15 m/s to the east, so many positions a second.
+    fn drive(count: usize, hertz: f64) -> Vec<Position> {
+        let at = |i: usize| Position {
+            t_ns: Some((i as f64 / hertz * 1e9) as i64),
+            sigma_xy_m: 3.0,
+            ..position(i, 15.0 * i as f64 / hertz, 0.0)
+        };
+        (0..count).map(at).collect()
+    }
+
+    fn refused(all: Vec<Position>) -> Vec<usize> {
+        let (count, mut refused) = (all.len(), Vec::new());
+        let kept = longest_chain(all, |index| refused.push(index));
+        assert_eq!(kept.len() + refused.len(), count);
+        assert!(kept.windows(2).all(|w| w[0].index < w[1].index));
+        refused
+    }
+
+    #[test]
+    fn wrong_places_after_a_silence_cost_themselves_and_not_the_drive_before_it() {
+        // 300 m off, within reach of what lies before the silence of 20 s, and not of what follows in the next 4 s.
+        let lost = |count: usize| {
+            let mut all = drive(3000, 10.0);
+            all[1200..1200 + count].iter_mut().for_each(|p| p.place.lat_deg += 300.0 / 110_985.0);
+            all.drain(1000..1200);
+            refused(all)
+        };
+        for count in [1, 5, 40] {
+            assert_eq!(lost(count), (1200..1200 + count).collect::<Vec<_>>());
+        }
+        // Where they are more than what they cost, they stay.
+        for count in [60, 400] {
+            assert!(lost(count).len() < 60, "{:?}", lost(count));
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_wanders_off_and_jumps_back_leaves_the_drive_before_it() {
+        let mut all = drive(600, 10.0);
+        for (k, p) in all[300..320].iter_mut().enumerate() {
+            p.place.lat_deg += 15.0 * k as f64 / 110_985.0;
+        }
+        let refused = refused(all);
+        assert!(!refused.is_empty() && refused.iter().all(|i| (300..320).contains(i)), "{refused:?}");
+    }
+
+    #[test]
+    fn neither_a_wrong_start_nor_a_long_stay_elsewhere_takes_the_drive_with_it() {
+        for wrong in [0..40, 500..1100, 2960..3000] {
+            let mut all = drive(3000, 10.0);
+            all[wrong.clone()].iter_mut().for_each(|p| p.place.lat_deg += 0.2);
+            assert_eq!(refused(all), wrong.collect::<Vec<_>>());
+        }
+        assert!(refused(drive(3000, 10.0)).is_empty() && refused(Vec::new()).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_wrong_place_costs_no_other(
+            hertz in 1.0..20.0_f64, silence in 0_usize..100, wrong in 0_usize..200, east in -5e3..5e3_f64,
+            north in -5e3..5e3_f64,
+        ) {
+            let mut all = drive(300, hertz);
+            let (lon, lat) = (east / 88_996.0, north / 110_985.0);
+            let place = all[100 + wrong].place;
+            all[100 + wrong].place = Geodetic::new(place.lon_deg + lon, place.lat_deg + lat, 0.0);
+            all.drain(100..100 + silence.min(wrong));
+            let refused = refused(all);
+            prop_assert!(refused.iter().all(|i| *i == 100 + wrong), "{:?}", refused);
         }
     }
 }
