@@ -16,6 +16,8 @@ use super::trace::{SIGMA_PER_HDOP_M, Trace, Traces, place};
 
 /// Knots to m/s: a nautical mile of 1,852 m an hour.
 const KNOT_MPS: f64 = 1852.0 / 3600.0;
+/// Receivers that have not heard of the date yet count from the day that GPS began, 6 January 1980, in days since 1970.
+const FIRST_GPS_DAY: i64 = 3657;
 /// A line longer than this is no sentence (the standard allows 82 characters; receivers write somewhat more).
 const LINE_BYTES: usize = 1024;
 
@@ -35,39 +37,42 @@ pub(super) fn is_sentence(line: &[u8]) -> bool {
 /// Where the file cannot be read on.
 pub(super) fn read(mut source: impl BufRead, path: &Path, quarantine: &mut Quarantine) -> Result<Traces, ErrorKind> {
     let mut merger = Merger::default();
-    let (mut line, mut number, mut checksums_seen) = (Vec::with_capacity(128), 0_u64, false);
+    let (mut lines, mut number, mut checksums_seen) = (Vec::with_capacity(128), 0_u64, false);
     loop {
-        line.clear();
-        if source.read_until(b'\n', &mut line).map_err(|e| ErrorKind::io("read", e))? == 0 {
+        lines.clear();
+        if source.read_until(b'\n', &mut lines).map_err(|e| ErrorKind::io("read", e))? == 0 {
             break;
         }
-        number += 1;
-        let text = line.trim_ascii();
-        // A receiver's own binary or a logger's remarks may lie between sentences.
-        let Some(start) = text.iter().position(|&c| c == b'$') else { continue };
-        let here = || Location::line(path, number);
-        if text.len() - start > LINE_BYTES {
-            quarantine.refuse(&here(), "NMEA: the line is too long for a sentence");
-            continue;
-        }
-        let body = match verify(&text[start + 1..]) {
-            Check::Right(body) => {
-                checksums_seen = true;
-                body
-            }
-            // Old receivers write none; where others of the file have one, the line has lost its end.
-            Check::None(body) if !checksums_seen => body,
-            Check::None(_) => {
-                quarantine.refuse(&here(), "NMEA: the checksum is missing where other lines have one");
+        // Some loggers end lines with a carriage return alone.
+        for line in lines.trim_ascii_end().split(|&c| c == b'\r') {
+            number += 1;
+            let text = line.trim_ascii();
+            // A receiver's own binary or a logger's remarks may lie between sentences.
+            let Some(start) = text.iter().position(|&c| c == b'$') else { continue };
+            let here = || Location::line(path, number);
+            if text.len() - start > LINE_BYTES {
+                quarantine.refuse(&here(), "NMEA: the line is too long for a sentence");
                 continue;
             }
-            Check::Wrong => {
-                quarantine.refuse(&here(), "NMEA: the checksum is wrong");
-                continue;
+            let body = match verify(&text[start + 1..]) {
+                Check::Right(body) => {
+                    checksums_seen = true;
+                    body
+                }
+                // Old receivers write none; where others of the file have one, the line has lost its end.
+                Check::None(body) if !checksums_seen => body,
+                Check::None(_) => {
+                    quarantine.refuse(&here(), "NMEA: the checksum is missing where other lines have one");
+                    continue;
+                }
+                Check::Wrong => {
+                    quarantine.refuse(&here(), "NMEA: the checksum is wrong");
+                    continue;
+                }
+            };
+            if let Err(reason) = merger.sentence(body, number, path, quarantine) {
+                quarantine.refuse(&here(), reason);
             }
-        };
-        if let Err(reason) = merger.sentence(body, number, path, quarantine) {
-            quarantine.refuse(&here(), reason);
         }
     }
     merger.flush(path, quarantine);
@@ -118,12 +123,34 @@ struct Pending {
     line: u64,
     time_ns: i64,
     day: Option<i64>,
+    /// Its day by a date of another time of day.
+    near: Option<i64>,
+}
+
+/// A date of a moment that has no fix.
+#[derive(Clone, Copy)]
+struct Date {
+    day: i64,
+    time_ns: i64,
+}
+
+impl Date {
+    /// The day of the time of day nearest to it: midnight may lie between them.
+    fn day_of(self, time_ns: i64) -> i64 {
+        match time_ns - self.time_ns {
+            later if later < -civil::DAY_NS / 2 => self.day + 1,
+            later if later > civil::DAY_NS / 2 => self.day - 1,
+            _ => self.day,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Merger {
     epoch: Epoch,
     fixes: Vec<Pending>,
+    /// The last date of a moment without a fix.
+    date: Option<Date>,
     separation_m: Option<f64>,
     without_separation: bool,
     with_height: bool,
@@ -304,10 +331,12 @@ impl Merger {
         let here = Location::line(path, epoch.line);
         if epoch.void {
             quarantine.refuse(&here, "NMEA: the receiver had no fix (void)");
+            self.keep_date(&epoch);
             return;
         }
         let (Some((lat, lon)), Some(time_ns)) = (epoch.position, epoch.time_ns) else {
-            // Only speed, error or date of a moment: nothing is lost with it.
+            // Only speed, error or date of a moment: nothing else is lost with it.
+            self.keep_date(&epoch);
             return;
         };
         if let Some(separation) = epoch.separation_m {
@@ -325,6 +354,7 @@ impl Merger {
             Ok(place) => place,
             Err(reason) => {
                 quarantine.refuse(&here, format!("NMEA: {reason}"));
+                self.keep_date(&epoch);
                 return;
             }
         };
@@ -338,13 +368,30 @@ impl Merger {
             sigma_z_m: sigma.1,
             record: self.fixes.len() as u64,
         };
-        self.fixes.push(Pending { fix, line: epoch.line, time_ns, day: epoch.day });
+        let near = self.date.take().map(|date| date.day_of(time_ns));
+        self.fixes.push(Pending { fix, line: epoch.line, time_ns, day: epoch.day, near });
     }
 
-    /// Gives every fix its day: its own, else that of the fix before (one more where the clock passed midnight), else,
-    /// at the start, that of the first which has one.
-    fn finish(self) -> Traces {
+    /// Keeps the date of an epoch that is no fix, for the fix behind it, and for the one before where that has none.
+    fn keep_date(&mut self, epoch: &Epoch) {
+        let (Some(day), Some(time_ns)) = (epoch.day.filter(|day| *day > FIRST_GPS_DAY + 1), epoch.time_ns) else {
+            return;
+        };
+        let date = Date { day, time_ns };
+        self.date = Some(date);
+        if let Some(last) = self.fixes.last_mut() {
+            last.near = last.near.or_else(|| Some(date.day_of(last.time_ns)));
+        }
+    }
+
+    /// Gives every fix its day: its own (where no fix of the file has one, that of a moment near it), else that of the
+    /// fix before (one more where the clock passed midnight), else, at the start, that of the first which has one.
+    fn finish(mut self) -> Traces {
         let mut track = Trace::default();
+        // Before a receiver has a fix, its date may be the one that it was switched off at.
+        if self.fixes.iter().all(|p| p.day.is_none()) {
+            self.fixes.iter_mut().for_each(|p| p.day = p.near);
+        }
         let first = self.fixes.iter().position(|p| p.day.is_some());
         let mut notes = Vec::new();
         let scale = if first.is_some() || self.fixes.is_empty() { ClockScale::Utc } else { ClockScale::Unknown };
@@ -448,6 +495,50 @@ mod tests {
         let (traces, _) = parse(&log(&[GGA]));
         assert_eq!(traces.tracks[0].scale, ClockScale::Unknown);
         assert_eq!(traces.tracks[0].fixes[0].t.map(Timestamp::ns), Some(86_399_500_000_000));
+    }
+
+    /// Times of what sentences say, and whether their clock is known.
+    fn times(bodies: &[&str]) -> (Vec<String>, ClockScale) {
+        let track = parse(&log(bodies)).0.tracks.remove(0);
+        (track.fixes.iter().filter_map(|f| f.t).map(|t| t.to_string()).collect(), track.scale)
+    }
+
+    #[test]
+    fn a_date_of_a_moment_without_a_fix_dates_the_fixes_around_it() {
+        let at = |time: &str| GGA.replace("235959.50", time);
+        let (late, early) = (at("235959.50"), at("000000.50"));
+        let want = (vec!["2020-02-07T23:59:59.5Z".to_string(), "2020-02-08T00:00:00.5Z".to_string()], ClockScale::Utc);
+        let void = "GNRMC,235958.00,V,,,,,,,070220,,,N";
+        for bodies in [
+            &["GNZDA,235958.50,07,02,2020,,", &late, &early][..],
+            &[void, &late, &early],
+            &[&late, "GNZDA,235959.51,07,02,2020,,", &early, "GNZDA,000000.51,08,02,2020,,"],
+            // Midnight lies between a fix and its date.
+            &[&late, "GNZDA,000000.01,08,02,2020,,", &early],
+            &["GNZDA,235958.50,07,02,2020,,", &early.replace("000000.50", "235959.50"), &early],
+            &[&late, &early, "GNZDA,000000.51,08,02,2020,,"],
+        ] {
+            assert_eq!(times(bodies), want, "{bodies:?}");
+        }
+        assert_eq!(times(&["GNZDA,235958.50,07,02,2020,,", &early]).0, ["2020-02-08T00:00:00.5Z"]);
+    }
+
+    #[test]
+    fn a_date_before_the_first_fix_counts_only_where_no_fix_has_one() {
+        let void = "GNRMC,235958.00,V,,,,,,,010119,,,N";
+        assert_eq!(times(&[void, &GGA.replace("235959.50", "235959.00"), RMC]).0[0], "2020-02-07T23:59:59Z");
+        // The day that GPS began is no date.
+        let cold = "GNRMC,235958.00,V,,,,,,,060180,,,N";
+        assert_eq!(times(&[cold, GGA]).1, ClockScale::Unknown);
+    }
+
+    #[test]
+    fn carriage_returns_alone_end_lines_too() {
+        let text = log(&[RMC, GGA, &GGA.replace("235959.50", "235959.70"), "GNGGA,,,,,,0,,,,,,,,"]);
+        let (want, lone) = (parse(&text), parse(&text.replace('\n', "")));
+        assert_eq!((want.0.tracks[0].fixes.len(), &want.0.tracks), (2, &lone.0.tracks));
+        let lines = |q: &Quarantine| q.iter().map(|(_, _, r)| r.examples.clone()).collect::<Vec<_>>();
+        assert_eq!((lines(&want.1), lines(&want.1)), (vec![vec!["a.nmea, line 4".to_string()]], lines(&lone.1)));
     }
 
     proptest! {

@@ -50,7 +50,7 @@ fn sniff(start: &[u8]) -> Option<Format> {
         return Some(Format::Ubx);
     }
     // Loggers put lines of their own before and between; a sentence in the first lines is enough.
-    if window.split(|&c| c == b'\n').take(20).any(nmea::is_sentence) {
+    if window.split(|&c| matches!(c, b'\n' | b'\r')).take(40).any(nmea::is_sentence) {
         return Some(Format::Nmea);
     }
     let header = window.split(|&c| c == b'\n').next().unwrap_or_default();
