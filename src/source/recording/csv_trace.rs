@@ -15,7 +15,7 @@ use crate::source::CsvColumns;
 use crate::time::{ClockScale, Timestamp};
 
 use super::order;
-use super::table::{COUNTS, NUMBER_FOR_DATE, Table, TimeRule};
+use super::table::{COUNTS, NUMBER_FOR_DATE, Reason, Table, TimeRule};
 use super::trace::{Trace, place};
 
 /// Names that a mapping of GNSS columns may use.
@@ -199,8 +199,7 @@ impl<R: BufRead> Tracks<R> {
         }
         while self.table.advance()? {
             match self.rows.fix(&self.table) {
-                Ok(fix) => {
-                    let has_height = self.table.text(self.rows.height).is_some();
+                Ok((fix, has_height)) => {
                     let (key, line) = (self.table.text(self.rows.track).unwrap_or_default(), self.table.line());
                     if !self.scattered && gathered.is_of_other(key) {
                         self.ahead = Some(Row { track: key.to_vec(), fix, line, has_height });
@@ -220,14 +219,14 @@ impl<R: BufRead> Tracks<R> {
 }
 
 impl Rows {
-    /// The fix of a row, or why it is none.
-    fn fix(&self, table: &Table<impl BufRead>) -> Result<GnssFix, &'static str> {
+    /// The fix of a row and whether it has a height, or why it is none.
+    fn fix(&self, table: &Table<impl BufRead>) -> Result<(GnssFix, bool), Reason> {
         let height_m = table.number(self.height)?;
         let speed = match table.number(self.mps)? {
             Some(speed) => Some(speed),
             None => table.number(self.kmh)?.map(|speed| speed / 3.6),
         };
-        Ok(GnssFix {
+        let fix = GnssFix {
             t: table.time(self.time)?,
             place: place(table.needed(self.lon)?, table.needed(self.lat)?, height_m.unwrap_or(0.0))?,
             speed_mps: speed,
@@ -235,7 +234,8 @@ impl Rows {
             sigma_xy_m: table.number(self.sigma_xy)?.filter(|s| *s > 0.0),
             sigma_z_m: table.number(self.sigma_z)?.filter(|s| *s > 0.0),
             record: table.record(),
-        })
+        };
+        Ok((fix, height_m.is_some()))
     }
 }
 
@@ -356,6 +356,31 @@ mod tests {
         let lines: Vec<_> = quarantine.iter().flat_map(|(_, _, r)| r.examples.clone()).collect();
         assert_eq!(lines.len(), 5);
         assert!(lines.contains(&"g.csv, line 6".to_string()), "{lines:?}");
+    }
+
+    #[test]
+    fn columns_without_a_number_cost_no_fix_where_they_need_not_be_there() {
+        let text = "t_ns,lon,lat,height_m,speed_mps,speed_kmh,course_deg,sigma_xy_m\n\
+            1000,127.1,37.4,nan,nan,36,-nan,None\n\
+            2000,127.1,37.4,NULL,5,NA,90,2\n\
+            3000,127.1,37.4,50,inf,,,\n\
+            4000,127.1,NULL,50,,,,\n\
+            NULL,127.1,37.4,50,,,,\n";
+        let mut quarantine = Quarantine::new();
+        let track = read(text, &mut quarantine).expect("reads").tracks.remove(0);
+        let of = |f: &GnssFix| (f.place.height_m, f.speed_mps, f.course_deg, f.sigma_xy_m);
+        assert_eq!(
+            track.fixes.iter().map(of).collect::<Vec<_>>(),
+            [(0.0, Some(10.0), None, None), (0.0, Some(5.0), Some(90.0), Some(2.0))]
+        );
+        assert_eq!(track.height_datum, HeightDatum::None);
+        let refused: Vec<_> = quarantine.iter().map(|(_, reason, r)| format!("{}: {reason}", r.examples[0])).collect();
+        let want = [
+            "g.csv, line 5: `lat` is NaN or a word for no number",
+            "g.csv, line 4: `speed_mps` is infinite",
+            "g.csv, line 6: the time in `t_ns` is not a time",
+        ];
+        assert_eq!(refused, want);
     }
 
     #[test]

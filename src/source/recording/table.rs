@@ -1,5 +1,6 @@
 //! CSV by column names: ours, the user's mapping, or the usual other spellings.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 
 use csv::ByteRecord;
@@ -25,6 +26,12 @@ const SPELLINGS: [(&str, &[&str]); 4] = [
 /// Why a number in a column of dates is refused.
 pub(super) const NUMBER_FOR_DATE: &str =
     "its time is a number where a date is read: numbers belong in `t_s`, `t_ms` or `t_ns`";
+
+/// Why a row cannot be used.
+pub(super) type Reason = Cow<'static, str>;
+
+/// How programs write a number that is not there: C, numpy, pandas, SQL, R, spreadsheets.
+const ABSENT: [&str; 7] = ["nan", "null", "none", "na", "n/a", "<na>", "\\n"];
 
 /// How times without a zone or on another clock become UTC.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,20 +159,21 @@ impl<R: BufRead> Table<R> {
         (!field.is_empty()).then_some(field)
     }
 
-    /// A field as a finite number; `Ok(None)` where it is empty.
+    /// A field as a finite number; `Ok(None)` where it is empty, NaN or a word for nothing, such as `NULL`.
     ///
     /// # Errors
     ///
-    /// The reason, where it is anything else.
-    pub(super) fn number(&self, column: Option<usize>) -> Result<Option<f64>, &'static str> {
-        let Some(text) = self.text(column) else { return Ok(None) };
+    /// The reason, with the column's name, where it is anything else.
+    pub(super) fn number(&self, column: Option<usize>) -> Result<Option<f64>, Reason> {
+        let Some((column, text)) = column.and_then(|c| Some((c, self.text(Some(c))?))) else { return Ok(None) };
         if let Some(value) = plain_decimal(text) {
             return Ok(Some(value));
         }
         match std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok()) {
             Some(value) if value.is_finite() => Ok(Some(value)),
-            Some(_) => Err("a number is NaN or infinite"),
-            None => Err("a field is not a number"),
+            _ if is_absent(text) => Ok(None),
+            Some(_) => Err(format!("`{}` is infinite", self.header[column]).into()),
+            None => Err(format!("`{}` is not a number", self.header[column]).into()),
         }
     }
 
@@ -173,9 +181,13 @@ impl<R: BufRead> Table<R> {
     ///
     /// # Errors
     ///
-    /// The reason, where it does not.
-    pub(super) fn needed(&self, column: usize) -> Result<f64, &'static str> {
-        self.number(Some(column))?.ok_or("a number is missing")
+    /// The reason, with the column's name, where it does not.
+    pub(super) fn needed(&self, column: usize) -> Result<f64, Reason> {
+        let name = || self.header[column].as_str();
+        self.number(Some(column))?.ok_or_else(|| match self.text(Some(column)) {
+            Some(_) => format!("`{}` is NaN or a word for no number", name()).into(),
+            None => format!("`{}` is missing", name()).into(),
+        })
     }
 
     /// The row's time in UTC; `Ok(None)` where it is empty or there is no such column.
@@ -183,7 +195,7 @@ impl<R: BufRead> Table<R> {
     /// # Errors
     ///
     /// The reason, where it is not a time.
-    pub(super) fn time(&self, rule: TimeRule) -> Result<Option<Timestamp>, &'static str> {
+    pub(super) fn time(&self, rule: TimeRule) -> Result<Option<Timestamp>, Reason> {
         let Some((column, unit)) = self.time else { return Ok(None) };
         let Some(text) = self.text(Some(column)) else { return Ok(None) };
         let time = match unit {
@@ -193,12 +205,22 @@ impl<R: BufRead> Table<R> {
                 .and_then(|t| civil::utc_of_civil(t, rule.scale)),
         };
         let reason = || match civil::count_ns(text, 1) {
-            Some(_) if unit.is_none() => NUMBER_FOR_DATE,
-            Some(_) => "the time lies beyond the year 2261: its values have another unit than the name of their column",
-            None => "the time is not a time",
+            Some(_) if unit.is_none() => NUMBER_FOR_DATE.into(),
+            Some(_) => {
+                "the time lies beyond the year 2261: its values have another unit than the name of their column".into()
+            }
+            None => format!("the time in `{}` is not a time", self.header[column]).into(),
         };
         time.map(Some).ok_or_else(reason)
     }
+}
+
+/// Whether a field says that there is no number: `nan` in whatever way the C library of a system writes it, or a word.
+fn is_absent(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let nan = |t: &[u8]| t.eq_ignore_ascii_case(b"nan");
+    ABSENT.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+        || (text.ends_with(b")") && text.get(3) == Some(&b'(') && text.get(..3).is_some_and(nan))
 }
 
 /// A number of up to fifteen digits, with or without sign and point; `None` where it is written in another way.
@@ -271,8 +293,30 @@ mod tests {
             table.time(TimeRule::default()).expect_err("refused")
         };
         assert_eq!(reason("time,a\n1714521600.5,1\n"), NUMBER_FOR_DATE);
-        assert_eq!(reason("time,a\nnoon,1\n"), "the time is not a time");
+        assert_eq!(reason("time,a\nnoon,1\n"), "the time in `time` is not a time");
         assert!(reason("t_s,a\n1714521600000,1\n").contains("another unit"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_there_or_names_its_column() {
+        let field = |text: &str| {
+            let table = format!("Lon,a\n{text},1\n");
+            let mut table = Table::open(table.as_bytes(), &CsvColumns::new()).expect("opens");
+            assert!(table.advance().expect("a row"));
+            (table.number(Some(0)), table.needed(0))
+        };
+        for word in ["nan", "NaN", "-nan", "-nan(ind)", "NAN(0x1)", "NULL", "null", "None", "NA", "N/A", "<NA>", "\\N"]
+        {
+            let (optional, needed) = field(word);
+            assert!(optional == Ok(None) && needed.expect_err("refused").starts_with("`Lon` is NaN"), "{word}");
+        }
+        assert_eq!(field("").1, Err("`Lon` is missing".into()));
+        for word in ["inf", "-Infinity", "1e999"] {
+            assert_eq!(field(word).0, Err("`Lon` is infinite".into()), "{word}");
+        }
+        for word in ["nans", "nan(", "noon", "-", "N"] {
+            assert_eq!(field(word).0, Err("`Lon` is not a number".into()), "{word}");
+        }
     }
 
     #[test]

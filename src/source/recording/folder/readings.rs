@@ -13,7 +13,7 @@ use crate::source::CsvColumns;
 use crate::time::Timestamp;
 
 use super::super::order;
-use super::super::table::{Table, TimeRule};
+use super::super::table::{Reason, Table, TimeRule};
 use super::super::trace::place;
 
 /// How one table is to be read.
@@ -86,7 +86,7 @@ pub(super) fn poses(r: impl BufRead, rules: &Rules, quarantine: &mut Quarantine)
         }
         let pose = Pose::from_wxyz([0.0; 3], wxyz).ok_or("its rotation is not a unit quaternion")?;
         if timed && t.is_none() {
-            return Err(NO_TIME);
+            return Err(NO_TIME.into());
         }
         let place = place(table.needed(lon)?, table.needed(lat)?, table.number(height)?.unwrap_or(0.0))?;
         Ok(PoseFix { t, place, rotation: pose.rotation })
@@ -109,9 +109,9 @@ pub(super) fn times(
     while table.advance()? {
         let row = table.text(Some(file)).map(|name| String::from_utf8_lossy(name).into_owned());
         let refused = match (row, table.time(rules.time)) {
-            (Some(name), Ok(Some(t))) => times.insert(name, t).map(|_| "a file is named twice"),
-            (None, _) => Some("the file's name is missing"),
-            (_, Ok(None)) => Some(NO_TIME),
+            (Some(name), Ok(Some(t))) => times.insert(name, t).map(|_| "a file is named twice".into()),
+            (None, _) => Some("the file's name is missing".into()),
+            (_, Ok(None)) => Some(NO_TIME.into()),
             (_, Err(reason)) => Some(reason),
         };
         if let Some(reason) = refused {
@@ -151,7 +151,7 @@ fn read<R: BufRead, T: Timed>(
     table: &mut Table<R>,
     rules: &Rules,
     quarantine: &mut Quarantine,
-    parse: impl Fn(&Table<R>, Option<Timestamp>) -> Result<T, &'static str>,
+    parse: impl Fn(&Table<R>, Option<Timestamp>) -> Result<T, Reason>,
 ) -> Result<Vec<T>, ErrorKind> {
     let (mut records, mut lines) = (Vec::new(), Vec::new());
     while table.advance()? {
