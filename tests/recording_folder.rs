@@ -299,6 +299,18 @@ fn times_since_boot_are_a_clock_of_unknown_epoch_that_all_sensors_share() {
 }
 
 #[test]
+fn the_clock_of_a_sensor_that_is_not_there_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    full(folder.path());
+    write(folder.path(), "recording.toml", "[clock]\ngnns = \"gps\"\n");
+    let error = probe(folder.path()).expect_err("refused").to_string();
+    assert!(
+        error.contains("recording.toml") && error.contains("`clock.gnns`") && error.contains("gnss, imu"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_trace_without_dates_is_left_out_beside_one_with_dates() {
     let folder = tempfile::tempdir().expect("a folder");
     let gpx = |times: [&str; 2]| {

@@ -138,6 +138,9 @@ impl Folder {
             }
             None => Vec::new(),
         };
+        let channels = self.listing.channels.iter().map(|channel| channel.name.as_str());
+        let known = channels.chain(recording.sensors.iter().map(|sensor| sensor.channel.as_str()));
+        settings.check_clocks(known).map_err(|kind| kind.in_file(self.root.join("recording.toml")))?;
         self.traces(&mut recording, quarantine, remarks);
         self.media(&mut recording, quarantine, remarks)?;
         if let Some(datum) = settings.height_datum {

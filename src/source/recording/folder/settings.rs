@@ -11,6 +11,9 @@ use crate::record::HeightDatum;
 use crate::source::CsvColumns;
 use crate::time::ClockScale;
 
+/// What a recording has beside channels.
+const TRACES: [&str; 4] = ["gnss", "imu", "wheel", "poses"];
+
 /// The whole of `recording.toml`; every key is optional.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +66,7 @@ impl Settings {
         if settings.origin().is_some_and(|o| !o.is_valid()) {
             return Err(wrong("`origin` is not `[lon, lat, height]` in degrees and metres".to_string()));
         }
-        if let Some(name) = settings.columns.keys().find(|n| !["gnss", "imu", "wheel", "poses"].contains(&n.as_str())) {
+        if let Some(name) = settings.columns.keys().find(|n| !TRACES.contains(&n.as_str())) {
             return Err(wrong(format!("`columns.{name}`: columns are those of gnss, imu, wheel or poses")));
         }
         let outside = |p: &str| Path::new(p).components().any(|c| !matches!(c, std::path::Component::Normal(_)));
@@ -73,6 +76,27 @@ impl Settings {
             return Err(wrong(format!("`channels.{name}.path` must be a folder inside the recording")));
         }
         Ok(settings)
+    }
+
+    /// Checks that each clock is that of a trace or of one of `channels`: what is said of another is a typing error.
+    ///
+    /// # Errors
+    ///
+    /// The name that is none, with those that are known.
+    pub(super) fn check_clocks<'a>(&'a self, channels: impl Iterator<Item = &'a str>) -> Result<(), ErrorKind> {
+        let mut known: Vec<&str> = TRACES.to_vec();
+        let mut channels: Vec<&str> = channels.chain(self.channels.keys().map(String::as_str)).collect();
+        channels.retain(|name| !TRACES.contains(name));
+        channels.sort_unstable();
+        channels.dedup();
+        known.extend(channels);
+        match self.clock.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let reason = format!("`clock.{name}`: there is no such sensor; there are: {}", known.join(", "));
+                Err(ErrorKind::malformed("recording.toml", reason))
+            }
+        }
     }
 
     /// The origin of the ENU frame.
@@ -98,6 +122,20 @@ mod tests {
         assert_eq!((settings.clock("imu"), settings.clock("front")), (ClockScale::Gps, ClockScale::Utc));
         assert_eq!(settings.origin(), Some(Geodetic::new(127.1, 37.4, 50.0)));
         assert_eq!(Settings::parse("", Path::new("r")).expect("valid"), Settings::default());
+    }
+
+    #[test]
+    fn the_clock_of_no_sensor_is_an_error_that_lists_those_there_are() {
+        let check = |text: &str| {
+            let settings = Settings::parse(text, Path::new("recording.toml")).expect("valid");
+            settings.check_clocks(["rear", "front", "front"].into_iter())
+        };
+        assert!(check("[clock]\ngnss = \"gps\"\nposes = \"gps\"\nfront = \"unknown\"\n").is_ok());
+        assert!(check("[clock]\ntop = \"gps\"\n[channels.top]\nskip = true\n").is_ok());
+        let error = check("[clock]\ngnns = \"gps\"\n").expect_err("no sensor").to_string();
+        assert!(
+            error.ends_with("`clock.gnns`: there is no such sensor; there are: gnss, imu, wheel, poses, front, rear")
+        );
     }
 
     #[test]
