@@ -140,4 +140,32 @@ fn a_trace_or_one_drive_by_itself_is_truth_too() {
         let (code, text, _) = common::run(&["evaluate", "fusion", &of(&out), "--truth", &of(truth)]);
         assert!(code == 0 && text.contains("drive-01") || text.contains(name), "{text}");
     }
+    // What keeps a truth from being compared is said.
+    let nmea = fs::read_to_string(&trace).expect("read");
+    let undated = nmea.replace("020524", "");
+    let gga: String = (0..9)
+        .map(|i| {
+            let body = format!("GPGGA,00000{i}.00,3723.652,N,12706.66,E,1,08,1.0,40.0,M,0.0,M,,");
+            format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte))
+        })
+        .collect();
+    let csv = |t: &str| format!("{t},lon,lat\n1714000000,127.111,37.3942\n1714000001,127.111,37.3943\n");
+    for (name, text, said) in [
+        (
+            "undated.nmea",
+            gga + &undated,
+            ["times of undated have no date", "41 were refused: NMEA: the checksum is wrong"],
+        ),
+        ("untimed.csv", csv("index"), ["none of the 2 positions of untimed has a time", ""]),
+        (
+            "before.csv",
+            csv("t_s"),
+            ["from 2024-04-24T23:06:40Z to 2024-04-24T23:06:41Z", "from 2024-05-01T00:00:00Z to 2"],
+        ),
+    ] {
+        let truth = dir.path().join(name);
+        fs::write(&truth, text).expect("written");
+        let (code, _, stderr) = common::run(&["evaluate", "fusion", &of(&out), "--truth", &of(&truth)]);
+        assert!(code == 2 && said.iter().all(|part| stderr.contains(part)), "{code} {stderr}");
+    }
 }

@@ -134,24 +134,36 @@ pub struct TrajectoryEvaluation {
 /// Where the truth or the data set cannot be read, or they have no drive in common.
 pub fn evaluate(dataset: &Dataset, truth: &Path) -> Result<Evaluation> {
     let (mut drives, mut bins) = (Vec::new(), [[0.0; 3]; BINS]);
+    // Of truths without a time in common with their recording, why.
+    let mut apart = Vec::new();
     let folders = drive_folders(truth)?;
     for folder in &folders {
         let truth = Truth::of_folder(folder)?;
         let named =
             |id: &str| id == truth.name || id.strip_suffix(&truth.name).is_some_and(|r| r.ends_with(['-', '_', '/']));
         if let Some(recording) = dataset.recordings()?.values().find(|r| named(&r.recording_id)) {
-            drives.extend(drive(dataset, recording, &truth, &mut bins)?);
+            match drive(dataset, recording, &truth, &mut bins)? {
+                Some(found) => drives.push(found),
+                None => apart.push(truth.apart(span(dataset, std::iter::once(recording))?)),
+            }
         }
     }
     if folders.is_empty() && !truth.join(MANIFEST).exists() {
         let truth = Truth::of_drive(truth)?;
-        if let Some(recording) = at_its_times(dataset, &truth)? {
-            drives.extend(drive(dataset, recording, &truth, &mut bins)?);
+        let found = match at_its_times(dataset, &truth)? {
+            Some(recording) => drive(dataset, recording, &truth, &mut bins)?,
+            None => None,
+        };
+        match found {
+            Some(found) => drives.push(found),
+            None => apart.push(truth.apart(span(dataset, dataset.recordings()?.values())?)),
         }
     }
     if drives.is_empty() {
-        let reason =
-            format!("no drive in {} has the name or the times of a recording of the data set", truth.display());
+        if let Some(reason) = apart.into_iter().next() {
+            return Err(ErrorKind::Config(reason).in_file(truth));
+        }
+        let reason = format!("no drive in {} has the name of a recording of the data set", truth.display());
         let hint = "it is a folder that holds a folder a drive, each with poses.csv; or one drive, or a trace of it";
         return Err(ErrorKind::Config(reason).bare().with_hint(hint));
     }
@@ -184,6 +196,18 @@ fn drive_folders(truth: &Path) -> Result<Vec<PathBuf>> {
     folders.retain(|f| f.join("poses.csv").is_file());
     folders.sort();
     Ok(folders)
+}
+
+/// The first and the last time of some recordings' trajectories, nanoseconds; `None` where none has times.
+fn span<'a>(dataset: &Dataset, recordings: impl Iterator<Item = &'a RecordingRow>) -> Result<Option<(i64, i64)>> {
+    let mut span = None;
+    for recording in recordings {
+        for t_ns in dataset.track(&recording.recording_id)?.rows.iter().filter_map(|row| row.t_ns) {
+            let (first, last) = span.unwrap_or((t_ns, t_ns));
+            span = Some((t_ns.min(first), t_ns.max(last)));
+        }
+    }
+    Ok(span)
 }
 
 /// The recording that has most of the times of a truth; `None` where none has any.

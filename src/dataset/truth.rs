@@ -11,6 +11,7 @@ use crate::error::{ErrorKind, Location, Quarantine, Result};
 use crate::record::Recording;
 use crate::source::RecordingOptions;
 use crate::source::registry::open_recording;
+use crate::time::{ClockScale, Timestamp};
 
 /// A drive's true states.
 #[derive(Debug)]
@@ -20,6 +21,11 @@ pub(super) struct Truth {
     /// Where `clock.csv` and `matched.csv` may lie beside it.
     pub(super) folder: Option<PathBuf>,
     pub(super) states: Vec<TrueState>,
+    /// What keeps it from being compared by time: how many positions have none, or that its times have no dates.
+    pub(super) untimed: usize,
+    pub(super) undated: bool,
+    /// What could not be read of it, and why.
+    pub(super) refused: Quarantine,
 }
 
 /// Where the ego was.
@@ -51,7 +57,14 @@ impl Truth {
     /// Where it cannot be read, or a line of it is no pose.
     pub(super) fn of_folder(folder: &Path) -> Result<Truth> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Truth { name, folder: Some(folder.to_path_buf()), states: poses(&folder.join("poses.csv"))? })
+        Ok(Truth {
+            name,
+            folder: Some(folder.to_path_buf()),
+            states: poses(&folder.join("poses.csv"))?,
+            untimed: 0,
+            undated: false,
+            refused: Quarantine::new(),
+        })
     }
 
     /// Of one drive, by itself: a recording folder or the `poses.csv` of one, a trace (NMEA, GPX, CSV, …), or any other
@@ -67,9 +80,40 @@ impl Truth {
             return Truth::of_folder(folder);
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let options = RecordingOptions::default();
-        let recordings = open_recording(path, None, &options)?.read(&mut Quarantine::new())?;
-        Ok(Truth { name, folder: None, states: recordings.iter().flat_map(states).collect() })
+        let (options, mut refused) = (RecordingOptions::default(), Quarantine::new());
+        let recordings = open_recording(path, None, &options)?.read(&mut refused)?;
+        let states: Vec<TrueState> = recordings.iter().flat_map(states).collect();
+        let places = recordings.iter().map(|r| r.poses.len().max(r.gnss.len())).sum::<usize>();
+        let unknown = |r: &Recording| {
+            let position = if r.poses.is_empty() { "gnss" } else { "poses" };
+            r.clocks.iter().any(|c| c.sensor == position && c.scale == ClockScale::Unknown)
+        };
+        let undated = recordings.iter().all(unknown);
+        Ok(Truth { name, folder: None, untimed: places.saturating_sub(states.len()), undated, states, refused })
+    }
+
+    /// Why no trajectory has a time of it: those of the data set are from `first` to `last`, nanoseconds.
+    pub(super) fn apart(&self, dataset: Option<(i64, i64)>) -> String {
+        let span = |first: i64, last: i64| format!("{} to {}", Timestamp::from_ns(first), Timestamp::from_ns(last));
+        let times = || self.states.iter().map(|state| state.t_ns);
+        let what = match (times().min().zip(times().max()), dataset) {
+            (None, _) => format!("none of the {} positions of {} has a time", self.untimed, self.name),
+            (_, None) => "no trajectory of the data set has times".to_string(),
+            (Some(_), Some(_)) if self.undated => {
+                format!("times of {} have no date: they count from a moment that it does not tell", self.name)
+            }
+            (Some((first, last)), Some((from, to))) => format!(
+                "{} has no time of a trajectory: it goes from {}, the data set from {}",
+                self.name,
+                span(first, last),
+                span(from, to)
+            ),
+        };
+        // The reason that costs most comes first.
+        match self.refused.iter().max_by_key(|(_, _, refused)| refused.count) {
+            None => what,
+            Some((_, reason, refused)) => format!("{what}; of its lines {} were refused: {reason}", refused.count),
+        }
     }
 }
 
