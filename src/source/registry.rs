@@ -165,8 +165,46 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> crate::Error
         .with_hint(format!("kinds: {}", known.collect::<Vec<_>>().join(", ")))
 }
 
+/// Of a path that no kind recognises: what is wrong with it, where its name and its start say so.
 fn unrecognised<'a>(path: &Path, known: impl Iterator<Item = &'a str>) -> crate::Error {
+    if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0) {
+        return ErrorKind::malformed("map or recording", "the file is empty").in_file(path);
+    }
+    if let Some(flaw) = recording::trace_file::flaw(path) {
+        return flaw.in_file(path);
+    }
+    let known = known.collect::<Vec<_>>().join(", ");
     ErrorKind::Unsupported("this kind of file or folder".to_string())
         .in_file(path)
-        .with_hint(format!("name its `kind`, one of: {}", known.collect::<Vec<_>>().join(", ")))
+        .with_hint(format!("it looks like none of: {known}; a config can name its `kind`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_no_kind_recognises_is_told_what_is_wrong_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gga = "$GPGGA,100000.00,4806.00000,N,01130.00000,E,1,08,1.0,50.0,M,20.0,M,,*5C\r\n";
+        let utf16 = |mark: &[u8]| [mark, &gga.bytes().flat_map(|b| [b, 0]).collect::<Vec<_>>()].concat();
+        for (name, bytes, said) in [
+            ("a.csv", Vec::new(), "the file is empty"),
+            ("a.pmtiles", Vec::new(), "the file is empty"),
+            ("a.nmea", utf16(b"\xff\xfe"), "UTF-16: save it as UTF-8"),
+            ("b.nmea", utf16(b""), "UTF-16: save it as UTF-8"),
+            ("b.csv", b"1714521600,127.1,37.4\n1714521601,127.1,37.4\n".to_vec(), "no header: the first line of a CSV"),
+            ("c.csv", b"1.5;-2;\r\n".to_vec(), "`lon`, `lat`"),
+            ("d.csv", b"2024-05-01T00:00:00Z,127.1,37.4\n".to_vec(), "no header"),
+            ("a.xyz", b"1,2\n".to_vec(), "is not supported"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("written");
+            let mapless = |path: &Path| open_recording(path, None, &RecordingOptions::default())?.probe();
+            for error in [probe(&path).err(), mapless(&path).err()] {
+                let error = error.expect("refused").to_string();
+                assert!(error.contains(said) && error.contains(name), "{error}");
+            }
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub mod picture;
 pub mod rosbag1;
 mod table;
 mod trace;
-mod trace_file;
+pub(in crate::source) mod trace_file;
 mod ubx;
 mod video;
 

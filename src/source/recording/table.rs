@@ -112,6 +112,10 @@ impl<R: BufRead> Table<R> {
     pub(super) fn required(&self, ours: &str) -> Result<usize, ErrorKind> {
         self.column(ours).ok_or_else(|| {
             let columns = self.header.join(", ");
+            if self.header.iter().any(|name| name.parse::<f64>().is_ok()) {
+                let reason = format!("no header: the first line, which names the columns, has no `{ours}`: {columns}");
+                return ErrorKind::malformed("CSV", reason);
+            }
             ErrorKind::malformed("CSV", format!("no column `{ours}`; map it with `columns`. There are: {columns}"))
         })
     }

@@ -55,16 +55,60 @@ fn sniff(start: &[u8]) -> Option<Format> {
     }
     let header = window.split(|&c| c == b'\n').next().unwrap_or_default();
     let separated = header.iter().any(|c| matches!(c, b',' | b';' | b'\t'));
-    (separated && std::str::from_utf8(header).is_ok_and(|h| h.chars().any(char::is_alphabetic))).then_some(Format::Csv)
+    // Text in UTF-16 is full of zeros.
+    let text = separated && !header.contains(&0);
+    (text && std::str::from_utf8(header).is_ok_and(|h| h.chars().any(char::is_alphabetic))).then_some(Format::Csv)
+}
+
+/// Whether a file's name ends as those of traces do.
+fn is_named(path: &Path) -> bool {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    const ENDINGS: [&str; 9] = [".gpx", ".nmea", ".nma", ".gga", ".ubx", ".log", ".csv", ".txt", ".geojson"];
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Why a file that is named as a trace cannot be one; `None` where it may, or its name or its start says nothing.
+pub(in crate::source) fn flaw(path: &Path) -> Option<ErrorKind> {
+    if !is_named(path) {
+        return None;
+    }
+    let mut reader = trace::open(path, &Limits::default()).ok()?;
+    let start = reader.fill_buf().ok()?;
+    sniff(start).is_none().then(|| flaw_of(start)).flatten()
+}
+
+/// What keeps a start of a file from being that of a trace.
+fn flaw_of(start: &[u8]) -> Option<ErrorKind> {
+    let malformed = |reason: &str| Some(ErrorKind::malformed("trace", reason));
+    if start.is_empty() {
+        return malformed("the file is empty");
+    }
+    // With its mark, or as Latin letters and digits look in it.
+    let pair = |i: usize| start.get(2 * i..2 * i + 2).unwrap_or(&[1, 1]);
+    let halves =
+        |zero: usize| (0..4).all(|i| pair(i)[zero] == 0 && pair(i)[1 - zero].is_ascii() && pair(i)[1 - zero] > 0);
+    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || halves(0) || halves(1) {
+        return malformed("it is text in UTF-16: save it as UTF-8");
+    }
+    let line = start.split(|&c| matches!(c, b'\n' | b'\r')).next().unwrap_or_default();
+    let number = |field: &[u8]| std::str::from_utf8(field).is_ok_and(|f| f.trim().parse::<f64>().is_ok());
+    let values = [b',', b';', b'\t'].iter().any(|d| {
+        let mut fields = line.split(|c| c == d);
+        line.contains(d) && fields.all(|field| field.trim_ascii().is_empty() || number(field))
+    });
+    if values {
+        return malformed(
+            "it has no header: the first line of a CSV names the columns `lon`, `lat` and, where there are times, `t_s` (or \
+             `t_ms`, `t_us`, `t_ns`, `time`)",
+        );
+    }
+    None
 }
 
 /// Whether a file looks like a trace: a trace's ending, and a start that its format has.
 pub(super) fn detect(path: &Path) -> bool {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    const ENDINGS: [&str; 9] = [".gpx", ".nmea", ".nma", ".gga", ".ubx", ".log", ".csv", ".txt", ".geojson"];
-    let named = ENDINGS.iter().any(|ending| name.ends_with(ending));
-    named
+    is_named(path)
         && trace::open(path, &Limits::default())
             .is_ok_and(|mut reader| reader.fill_buf().is_ok_and(|start| sniff(start).is_some()))
 }
@@ -94,9 +138,6 @@ impl Tracks {
     ) -> Result<Tracks, ErrorKind> {
         let mut reader = trace::open(path, limits)?;
         let start = reader.fill_buf().map_err(|e| ErrorKind::io("read", e))?;
-        if start.is_empty() {
-            return Err(ErrorKind::malformed("trace", "the file is empty"));
-        }
         let format = sniff(start);
         if let Some(name) = format.and_then(Format::without_columns).filter(|_| !mapping.is_empty()) {
             quarantine.refuse(&Location::file(path), format!("{name} has no columns: the names given are left unused"));
@@ -120,7 +161,7 @@ impl Tracks {
             Some(Format::GeoJson) => geojson_trace::read(reader, path, rule, quarantine)?,
             None => {
                 let reason = "it is neither GPX, NMEA, UBX, GeoJSON nor CSV with a header";
-                return Err(ErrorKind::malformed("trace", reason));
+                return Err(flaw_of(start).unwrap_or_else(|| ErrorKind::malformed("trace", reason)));
             }
         };
         Ok(Tracks::Read(read.tracks.into_iter(), read.notes))
