@@ -14,9 +14,11 @@ mod nodes;
 mod noise;
 mod preintegrate;
 mod readings;
+mod receiver;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub(super) use noise::median;
 pub(super) use preintegrate::{Reading, exp as exp_rotation, log as log_rotation};
@@ -24,6 +26,9 @@ pub(super) use readings::{drive, fixes, imu, wheel};
 pub(super) use solve::solve;
 
 use nalgebra::{UnitQuaternion, Vector3};
+
+/// No receiver and no wheel says more, m/s.
+const MOST_SPEED: f64 = 120.0;
 
 /// A cleaned GNSS fix.
 #[derive(Debug, Clone, Copy)]

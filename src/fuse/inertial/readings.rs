@@ -5,7 +5,9 @@ use nalgebra::Vector3;
 use super::super::positions::Position;
 use super::mount;
 use super::noise::median;
-use super::{ClockPrior, Drive, Fix, Reading};
+use super::receiver::hold_to_way;
+use super::units::{SpeedUnit, unit};
+use super::{ClockPrior, Drive, Fix, MOST_SPEED, Reading};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{Location, Quarantine};
 use crate::fuse::clock::lag::{Lag, Seen, Signal, lag};
@@ -15,8 +17,6 @@ use crate::record::Recording;
 /// No vehicle's IMU says more, rad/s and m/s².
 const MOST_RATE: f64 = 35.0;
 const MOST_FORCE: f64 = 160.0;
-/// No wheel says more, m/s.
-const MOST_SPEED: f64 = 120.0;
 /// One sigma of a clock of which nothing is known beforehand, seconds.
 const CLOCK_SIGMA_S: f64 = 0.3;
 /// Fewer inertial readings than this are not worth it.
@@ -41,7 +41,8 @@ pub(in crate::fuse) fn fixes(recording: &Recording, positions: &[Position], poin
                 at: *at,
                 sigma_xy_m: p.sigma_xy_m,
                 sigma_z_m: p.sigma_z_m,
-                speed_mps: said.speed_mps.filter(|v| v.is_finite() && (0.0..MOST_SPEED).contains(v)),
+                // In whatever unit: see `hold_to_way`.
+                speed_mps: said.speed_mps.filter(|v| v.abs() < 4.0 * MOST_SPEED),
                 course_rad: said.course_deg.filter(|c| c.is_finite()).map(|c| (90.0 - c).to_radians()),
             }
         })
@@ -56,11 +57,12 @@ fn seconds(t_ns: i64, start_ns: i64) -> f64 {
 pub(in crate::fuse) fn drive(
     recording: &Recording,
     frame: &EnuFrame,
-    fixes: Vec<Fix>,
+    mut fixes: Vec<Fix>,
     trust_clocks: bool,
     quarantine: &mut Quarantine,
 ) -> Option<Drive> {
     let start = fixes.first()?.t_ns;
+    hold_to_way(recording, &mut fixes, quarantine);
     let mounted = |channel: &str| recording.sensor(channel).and_then(|s| s.ego_se3_sensor);
     let antenna = mounted("gnss").map(|m| m.translation);
     let imu_mount = mounted("imu");
@@ -218,47 +220,28 @@ fn wheel_in_units(
     lag: Option<Lag>,
     quarantine: &mut Quarantine,
 ) -> Vec<(f64, f64)> {
-    let speeds = speeds(fixes);
-    let moving = |v: f64| v.abs() > 3.0;
     let shift = lag.map_or(0.0, |l| l.offset_s);
-    let ratios: Vec<f64> = (speeds.iter())
-        .filter(|(_, v)| moving(*v))
+    let ratios = (speeds(fixes).iter())
+        .filter(|(_, v)| *v > 3.0)
         .filter_map(|(t, v)| {
             let j = wheel.partition_point(|w| w.0 + shift < *t);
             wheel.get(j).filter(|w| (w.0 + shift - t).abs() < 0.5).map(|w| w.1 / v)
         })
         .collect();
     let place = Location::file(&recording.name);
-    let units = [("km/h", 3.6), ("mph", 2.236_936), ("knots", 1.943_844)];
-    let near = |unit: f64, off: f64| ratios.iter().filter(|ratio| (*ratio / unit - 1.0).abs() < off).count();
-    let (metres, count) = (near(1.0, 0.25), ratios.len());
-    let mixed = |unit: &&(&str, f64)| {
-        let others = near(unit.1, 0.1);
-        8 * metres.min(others) > count && 10 * (metres + others) > 8 * count
-    };
-    if let Some((unit, _)) = units.iter().find(mixed).filter(|_| count >= 10) {
-        let reason = format!("wheel speeds are in m/s at times and in {unit} at others: left out");
-        quarantine.refuse_many(&place, reason, wheel.len() as u64);
-        wheel.clear();
-        return wheel;
-    }
-    let Some(ratio) = (count >= 10).then(|| median(ratios)).flatten() else { return wheel };
-    if (ratio - 1.0).abs() < 0.25 {
-        return wheel;
-    }
-    match units.iter().find(|u| (ratio / u.1 - 1.0).abs() < 0.1) {
-        Some((unit, factor)) => {
-            let reason = format!("wheel speeds are {ratio:.2} times those of GNSS: taken to be {unit}");
+    let out = match unit(ratios) {
+        SpeedUnit::Metres => return wheel,
+        SpeedUnit::Other(name, factor, ratio) => {
+            let reason = format!("wheel speeds are {ratio:.2} times those of GNSS: taken to be {name}");
             quarantine.refuse(&place, reason);
             wheel.iter_mut().for_each(|w| w.1 /= factor);
+            return wheel;
         }
-        None => {
-            let reason = format!("wheel speeds are {ratio:.2} times those of GNSS: left out");
-            quarantine.refuse_many(&place, reason, wheel.len() as u64);
-            wheel.clear();
-        }
-    }
-    wheel
+        SpeedUnit::Mixed(name) => format!("wheel speeds are in m/s at times and in {name} at others: left out"),
+        SpeedUnit::None(ratio) => format!("wheel speeds are {ratio:.2} times those of GNSS: left out"),
+    };
+    quarantine.refuse_many(&place, out, wheel.len() as u64);
+    Vec::new()
 }
 
 /// Speeds over ground by time: as the receiver says, else from its positions.

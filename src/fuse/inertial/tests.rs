@@ -10,6 +10,8 @@ use crate::fuse::{FuseConfig, Track, fuse};
 use crate::record::{GnssFix, ImuReading, Recording, Sensor, WheelReading};
 use crate::time::Timestamp;
 
+mod told;
+
 const GRAVITY: f64 = 9.7992;
 const IMU_LATE_S: f64 = 0.08;
 const WHEEL_EARLY_S: f64 = -0.05;

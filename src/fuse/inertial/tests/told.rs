@@ -1,0 +1,63 @@
+//! Sensors that say what cannot be: put right or left out, with a line.
+
+use super::*;
+
+/// What comes of the drive as `spoil` leaves it, with GNSS alone or with the other sensors: the track, the report, and how
+/// far it is off (metres, degrees).
+fn spoilt(alone: bool, spoil: impl Fn(&mut Recording)) -> (Track, Quarantine, (f64, f64)) {
+    let (mut recording, truth, frame) = town();
+    if alone {
+        recording.imu.clear();
+        recording.wheel.clear();
+    }
+    spoil(&mut recording);
+    let (track, quarantine) = fused(&recording);
+    let off = off(&track, &truth, &frame);
+    (track, quarantine, off)
+}
+
+/// The only line of a report.
+fn line(quarantine: &Quarantine) -> &str {
+    let lines: Vec<&str> = quarantine.iter().map(|(_, reason, _)| reason).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines[0]
+}
+
+fn speeds(recording: &mut Recording, by: f64) {
+    recording.gnss.iter_mut().for_each(|f| f.speed_mps = f.speed_mps.map(|v| v * by));
+}
+
+#[test]
+fn speeds_of_a_receiver_in_other_units_are_put_right_by_its_positions() {
+    let alike = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 0.01 && (a.1 - b.1).abs() < 0.01;
+    let (_, _, good) = spoilt(true, |_| {});
+    for (name, factor) in [("km/h", 3.6), ("knots", 1.9438)] {
+        let (_, quarantine, bad) = spoilt(true, |r| speeds(r, factor));
+        let said = line(&quarantine);
+        assert!(said.starts_with("GNSS speeds are") && said.ends_with(&format!("taken to be {name}")), "{said}");
+        assert!(alike(bad, good), "{name}: {bad:?} {good:?}");
+    }
+    // Wheels are then held against what was put right.
+    let (_, _, good) = spoilt(false, |_| {});
+    let (_, quarantine, bad) = spoilt(false, |r| speeds(r, 3.6));
+    assert!(line(&quarantine).starts_with("GNSS") && alike(bad, good), "{quarantine:?} {bad:?} {good:?}");
+    let (_, quarantine, bad) = spoilt(false, |r| {
+        speeds(r, 3.6);
+        r.wheel.iter_mut().for_each(|w| w.speed_mps *= 3.6);
+    });
+    assert!(says(&quarantine, "wheel speeds are 3.6") && alike(bad, good), "{quarantine:?} {bad:?} {good:?}");
+}
+
+#[test]
+fn speeds_of_a_receiver_that_fit_no_unit_are_left_out() {
+    for factor in [0.0, 0.28, -1.0] {
+        let (_, quarantine, (metres, degrees)) = spoilt(true, |r| speeds(r, factor));
+        assert!(line(&quarantine).ends_with("times those of its positions: left out"), "{quarantine:?}");
+        assert!(metres < 1.2 && degrees < 2.5, "{factor}: {metres} {degrees}");
+    }
+    let (_, quarantine, (metres, degrees)) = spoilt(false, |r| {
+        r.gnss.iter_mut().skip(300).for_each(|f| f.speed_mps = f.speed_mps.map(|v| v * 3.6));
+    });
+    assert!(line(&quarantine).ends_with("in km/h at others: left out"), "{quarantine:?}");
+    assert!(metres < 1.0 && degrees < 1.0, "{metres} {degrees}");
+}
