@@ -27,6 +27,10 @@ fn speeds(recording: &mut Recording, by: f64) {
     recording.gnss.iter_mut().for_each(|f| f.speed_mps = f.speed_mps.map(|v| v * by));
 }
 
+fn courses(recording: &mut Recording, of: impl Fn(f64) -> f64) {
+    recording.gnss.iter_mut().for_each(|f| f.course_deg = f.course_deg.map(&of));
+}
+
 #[test]
 fn speeds_of_a_receiver_in_other_units_are_put_right_by_its_positions() {
     let alike = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 0.01 && (a.1 - b.1).abs() < 0.01;
@@ -60,4 +64,28 @@ fn speeds_of_a_receiver_that_fit_no_unit_are_left_out() {
     });
     assert!(line(&quarantine).ends_with("in km/h at others: left out"), "{quarantine:?}");
     assert!(metres < 1.0 && degrees < 1.0, "{metres} {degrees}");
+}
+
+#[test]
+fn courses_that_are_not_those_of_the_way_are_left_out() {
+    let bad: [(bool, fn(f64) -> f64, &str); 3] = [
+        (true, |_| 0.0, "always 0 degrees"),
+        (false, |_| 0.0, "always 0 degrees"),
+        (true, |c| 90.0 - c, "off the way it goes"),
+    ];
+    for (alone, of, why) in bad {
+        let (_, quarantine, (metres, degrees)) = spoilt(alone, |r| courses(r, of));
+        assert!(line(&quarantine).contains(why), "{quarantine:?}");
+        assert!(metres < 1.2 && degrees < if alone { 2.5 } else { 1.0 }, "{why}: {metres} {degrees}");
+    }
+    // Magnetic north is off by a little, and a course that never changes may be that of a straight road.
+    assert!(spoilt(false, |r| courses(r, |c| c + 12.0)).1.is_empty());
+    let frame = EnuFrame::new(Geodetic::new(127.0, 37.4, 60.0));
+    let north = |r: &mut Recording| {
+        for fix in &mut r.gnss {
+            fix.place = frame.to_geodetic(Vector3::new(0.0, fix.record as f64 * 2.0, 0.0));
+            (fix.speed_mps, fix.course_deg) = (Some(10.0), Some(0.0));
+        }
+    };
+    assert!(spoilt(true, north).1.is_empty());
 }
