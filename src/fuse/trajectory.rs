@@ -77,7 +77,8 @@ fn estimated(recording: &Recording, config: &FuseConfig, quarantine: &mut Quaran
     let mut found = Vec::new();
     let rows = match (fixes[0].t_ns, &solution) {
         (_, Some(solution)) => {
-            found.extend([("imu", solution.imu_clock), ("wheel", solution.wheel_clock)]);
+            let clocks = [("imu", solution.imu_clock), ("wheel", solution.wheel_clock)];
+            found.extend(clocks.into_iter().filter_map(|(sensor, clock)| Some((sensor, clock?))));
             solution.rows.iter().map(|row| of_ego(row, &fixes)).collect()
         }
         (Some(start), None) if fixes.len() > 1 => smoothed(&fixes, &points, start),

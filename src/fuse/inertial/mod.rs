@@ -120,6 +120,7 @@ pub(super) struct FoundClock {
 #[derive(Debug, Clone)]
 pub(super) struct Solution {
     pub rows: Vec<SolvedRow>,
-    pub imu_clock: FoundClock,
-    pub wheel_clock: FoundClock,
+    /// Those of sensors that were used.
+    pub imu_clock: Option<FoundClock>,
+    pub wheel_clock: Option<FoundClock>,
 }

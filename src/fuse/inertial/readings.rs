@@ -76,6 +76,7 @@ pub(in crate::fuse) fn drive(
         return None;
     }
     let mut wheel = wheel(recording, start, quarantine);
+    ahead(recording, &mut wheel, quarantine);
     if !trust_clocks {
         let found = step(&speeds_seen(&fixes), &Signal::through(&wheel, 1.0));
         one_clock(recording, "wheel speeds", found, &mut wheel, |w| w.0, quarantine);
@@ -210,6 +211,20 @@ pub(in crate::fuse) fn wheel(recording: &Recording, start: i64, quarantine: &mut
         }
     }
     out
+}
+
+/// Turns wheel speeds round that are negative throughout: nobody drives a whole way backwards.
+fn ahead(recording: &Recording, wheel: &mut [(f64, f64)], quarantine: &mut Quarantine) {
+    // In whatever unit: what is moving is fast against what the wheels come to half of the time that they turn.
+    let turning: Vec<f64> = wheel.iter().map(|w| w.1).filter(|v| v.abs() > 0.1).collect();
+    let Some(usual) = median(turning.iter().map(|v| v.abs()).collect()) else { return };
+    let moving = turning.iter().filter(|v| v.abs() > 0.5 * usual).count();
+    let back = turning.iter().filter(|v| **v < -0.5 * usual).count();
+    if back >= FEWEST && 10 * back > 9 * moving {
+        let reason = "wheel speeds are negative all along: taken to be forwards";
+        quarantine.refuse(&Location::file(&recording.name), reason);
+        wheel.iter_mut().for_each(|w| w.1 = -w.1);
+    }
 }
 
 /// Speeds whose unit is not metres a second are put right where it is plain which one it is, else left out.

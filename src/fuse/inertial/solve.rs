@@ -103,8 +103,8 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             };
             return Some(Solution {
                 rows: rows(&problem.nodes, &navs, &shared, calibrated, &sensed, &sigmas),
-                imu_clock: clock(shared.imu_s, shared.imu_ppm, TI, DI),
-                wheel_clock: clock(shared.wheel_s, shared.wheel_ppm, TW, DW),
+                imu_clock: drive.felt.then(|| clock(shared.imu_s, shared.imu_ppm, TI, DI)),
+                wheel_clock: (!drive.wheel.is_empty()).then(|| clock(shared.wheel_s, shared.wheel_ppm, TW, DW)),
             });
         }
         // What was felt lies elsewhere in the next round, and so does the trajectory that follows it.

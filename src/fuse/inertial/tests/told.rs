@@ -68,7 +68,8 @@ fn speeds_of_a_receiver_that_fit_no_unit_are_left_out() {
 
 #[test]
 fn courses_that_are_not_those_of_the_way_are_left_out() {
-    let bad: [(bool, fn(f64) -> f64, &str); 3] = [
+    type Of = fn(f64) -> f64;
+    let bad: [(bool, Of, &str); 3] = [
         (true, |_| 0.0, "always 0 degrees"),
         (false, |_| 0.0, "always 0 degrees"),
         (true, |c| 90.0 - c, "off the way it goes"),
@@ -88,4 +89,25 @@ fn courses_that_are_not_those_of_the_way_are_left_out() {
         }
     };
     assert!(spoilt(true, north).1.is_empty());
+}
+
+/// Whether a clock is told to be unknown.
+fn unknown(track: &Track, sensor: &str) -> bool {
+    track.clock.iter().any(|c| c.sensor == sensor && c.method.is_none() && c.offset_ms.is_none() && !c.applied)
+}
+
+#[test]
+fn sensors_that_are_left_out_have_no_clock() {
+    let (track, quarantine, _) = spoilt(false, |r| r.wheel.iter_mut().for_each(|w| w.speed_mps *= 7.0));
+    assert!(line(&quarantine).ends_with("left out") && unknown(&track, "wheel") && !unknown(&track, "imu"));
+    let (track, quarantine, _) = spoilt(false, |r| r.imu.iter_mut().for_each(|i| i.accel_mps2 *= 3.0));
+    assert!(line(&quarantine).ends_with("left out") && unknown(&track, "imu") && !unknown(&track, "wheel"));
+}
+
+#[test]
+fn wheels_that_turn_backwards_all_along_are_turned_round() {
+    let (_, _, good) = spoilt(false, |_| {});
+    let (track, quarantine, bad) = spoilt(false, |r| r.wheel.iter_mut().for_each(|w| w.speed_mps = -w.speed_mps));
+    assert!(line(&quarantine).starts_with("wheel speeds are negative all along"), "{quarantine:?}");
+    assert!(bad == good && !unknown(&track, "wheel"), "{bad:?} {good:?}");
 }
