@@ -72,6 +72,14 @@ pub fn gps_to_utc(gps_ns: i64) -> Option<Timestamp> {
     tai_to_utc(gps_ns.checked_add((GPS_EPOCH_S + TAI_MINUS_GPS_S) * 1_000_000_000)?)
 }
 
+/// GPS time less UTC at an instant, seconds; before the GPS epoch, where times count from another moment, the last known.
+pub fn gps_minus_utc_s(at: Timestamp) -> i64 {
+    let utc_s = at.ns().div_euclid(1_000_000_000);
+    let known = utc_s >= GPS_EPOCH_S;
+    let offset_s = TAI_MINUS_UTC.iter().rev().find(|(since, _)| !known || utc_s >= *since).map_or(37, |(_, s)| *s);
+    offset_s - TAI_MINUS_GPS_S
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +89,9 @@ mod tests {
         // GPS week 1980, second 0 is 2017-12-17T00:00:00 GPS.
         let gps_ns = 1980 * 604_800 * 1_000_000_000;
         assert_eq!(gps_to_utc(gps_ns).expect("fits").to_string(), "2017-12-16T23:59:42Z");
+        let at = |text_ns: i64| gps_minus_utc_s(Timestamp::from_ns(text_ns));
+        let s = 1_000_000_000;
+        assert_eq!([at(0), at(GPS_EPOCH_S * s), at(1_483_228_800 * s - 1), at(1_483_228_800 * s)], [18, 0, 17, 18]);
         assert_eq!(gps_to_utc(0).expect("fits").to_string(), "1980-01-06T00:00:00Z");
     }
 }

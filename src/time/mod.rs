@@ -3,5 +3,5 @@
 mod leap;
 mod timestamp;
 
-pub use leap::{ClockScale, gps_to_utc, tai_to_utc};
+pub use leap::{ClockScale, gps_minus_utc_s, gps_to_utc, tai_to_utc};
 pub use timestamp::{ParseTimestampError, Timestamp};

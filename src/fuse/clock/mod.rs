@@ -2,6 +2,7 @@
 
 pub(super) mod against_poses;
 pub(super) mod lag;
+pub(super) mod leap;
 pub(super) mod step;
 
 use crate::record::Recording;

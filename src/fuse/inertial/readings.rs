@@ -11,6 +11,7 @@ use super::{ClockPrior, Drive, Fix, MOST_SPEED, Reading};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{Location, Quarantine};
 use crate::fuse::clock::lag::{Lag, Seen, Signal, lag};
+use crate::fuse::clock::leap::gps_time;
 use crate::fuse::clock::step::{Step, step};
 use crate::record::Recording;
 
@@ -83,6 +84,10 @@ pub(in crate::fuse) fn drive(
     }
     let wheel_lag = if trust_clocks { None } else { speed_lag(&fixes, &wheel) };
     let wheel = wheel_in_units(recording, &fixes, wheel, wheel_lag, quarantine);
+    let found = [("the IMU", imu_lag), ("the wheels", wheel_lag.filter(|_| !wheel.is_empty()))];
+    if let Some(reason) = gps_time(start, &found.map(|(sensor, lag)| Some((sensor, lag?.offset_s)))) {
+        quarantine.refuse(&Location::file(&recording.name), reason);
+    }
     let prior = |lag: Option<Lag>, free: bool| match lag {
         _ if trust_clocks || !free => ClockPrior { offset_s: 0.0, sigma_s: 0.0 },
         Some(lag) => ClockPrior { offset_s: lag.offset_s, sigma_s: CLOCK_SIGMA_S },

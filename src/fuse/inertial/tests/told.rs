@@ -111,3 +111,20 @@ fn wheels_that_turn_backwards_all_along_are_turned_round() {
     assert!(line(&quarantine).starts_with("wheel speeds are negative all along"), "{quarantine:?}");
     assert!(bad == good && !unknown(&track, "wheel"), "{bad:?} {good:?}");
 }
+
+#[test]
+fn sensors_that_are_leap_seconds_apart_are_told() {
+    let late = |t: &mut Timestamp, s: i64| *t = Timestamp::from_ns(t.ns() + s * 1_000_000_000);
+    let shift = |s: i64| {
+        spoilt(false, |r| {
+            r.imu.iter_mut().for_each(|i| late(&mut i.t, s));
+            r.wheel.iter_mut().for_each(|w| late(&mut w.t, s));
+        })
+    };
+    let (track, quarantine, _) = shift(-18);
+    assert!(line(&quarantine).starts_with("times of GNSS are 18 s ahead of the IMU and the wheels"), "{quarantine:?}");
+    assert!((clock(&track, "imu").0 - 18_000.0 - 1e3 * IMU_LATE_S).abs() < 20.0);
+    let (_, quarantine, _) = shift(18);
+    assert!(line(&quarantine).starts_with("times of the IMU and the wheels are 18 s ahead of GNSS"), "{quarantine:?}");
+    assert!(shift(-15).1.is_empty());
+}
