@@ -4,7 +4,7 @@
 //! the sigma, its residuals say whether the two see the same at all.
 
 /// Farthest offset looked for, seconds: the 18 s between GPS time and UTC are within.
-const FARTHEST_S: f64 = 20.0;
+pub(in crate::fuse) const FARTHEST_S: f64 = 20.0;
 /// Step of the coarse search, seconds.
 const COARSE_S: f64 = 0.05;
 /// So many moments are looked at in it.

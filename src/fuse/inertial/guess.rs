@@ -12,6 +12,8 @@ use super::{Drive, noise::median};
 /// Slower than this, m/s, positions tell no course.
 const MOVING_MPS: f64 = 2.0;
 
+/// A turn by more than this from fix to fix is a reversal, radians.
+const REVERSES_RAD: f64 = 2.4;
 /// A turn by less than this in silence is taken the short way, radians.
 const SIDEWAYS_RAD: f64 = 1.5;
 
@@ -47,16 +49,33 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
     };
     // The gyro's turn from node to node, less its bias as seen at rest.
     let still: Vec<f64> = (times.windows(2).enumerate())
+        .filter(|(k, _)| nodes.felt[*k])
         .filter(|(k, _)| fixes[fix_before[*k]].speed_mps.unwrap_or(f64::INFINITY) < 0.1)
         .map(|(_, w)| readings.between(w[0], w[1], Vector3::zeros(), Vector3::zeros()))
         .filter(|s| s.covered)
         .map(|s| s.rate.z)
         .collect();
     let bias = Vector3::new(0.0, 0.0, if still.len() >= 10 { median(still).unwrap_or(0.0) } else { 0.0 });
+    // Speed and course at a fix.
+    let moving = |i: usize| {
+        let velocity = Vector3::new(axes[0][i].v, axes[1][i].v, 0.0);
+        let speed = fixes[i].speed_mps.unwrap_or(velocity.norm());
+        let fast = speed >= MOVING_MPS && velocity.norm() >= 0.5 * MOVING_MPS;
+        fast.then(|| (speed, fixes[i].course_rad.unwrap_or(libm::atan2(velocity.y, velocity.x))))
+    };
+    // How fast it turns after a node by the courses of the fixes around it, where nobody felt it.
+    let seen = |k: usize| {
+        let i = fix_before[k];
+        let (Some(a), Some(b)) = (moving(i), (i + 1 < fixes.len()).then(|| moving(i + 1)).flatten()) else {
+            return 0.0;
+        };
+        let step = libm::remainder(b.1 - a.1, std::f64::consts::TAU);
+        if step.abs() > REVERSES_RAD { 0.0 } else { step / (t[i + 1] - t[i]).max(1e-3) }
+    };
     let mut turned = vec![0.0; times.len()];
     for k in 1..times.len() {
         let s = readings.between(times[k - 1], times[k], bias, Vector3::zeros());
-        turned[k] = turned[k - 1] + s.rate.z * s.dt;
+        turned[k] = turned[k - 1] + if drive.felt && !nodes.felt[k - 1] { seen(k - 1) * s.dt } else { s.rate.z * s.dt };
     }
     // What is to be added to it: the course of each moving fix less the turn so far, smooth in time.
     let (mut at, mut offset, mut sigma) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,18 +85,13 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
         if x != t[i] || at.last() == Some(&x) {
             continue;
         }
-        let velocity = Vector3::new(axes[0][i].v, axes[1][i].v, 0.0);
-        let speed = fixes[i].speed_mps.unwrap_or(velocity.norm());
-        if speed < MOVING_MPS || velocity.norm() < 0.5 * MOVING_MPS {
-            continue;
-        }
-        let course = fixes[i].course_rad.unwrap_or(libm::atan2(velocity.y, velocity.x));
+        let Some((speed, course)) = moving(i) else { continue };
         let mut o = course - turned[k];
         if let Some((last, before)) = last {
             let mut step = libm::remainder(o - last, std::f64::consts::TAU);
             // It reverses; but where nothing was heard of it meanwhile, it turned round.
             let heard = (before..i).all(|j| !drive.is_silent(j));
-            if step.abs() > 2.4 && heard {
+            if step.abs() > REVERSES_RAD && heard {
                 step = libm::remainder(step + std::f64::consts::PI, std::f64::consts::TAU);
             } else if step.abs() > SIDEWAYS_RAD && !heard {
                 step = towards(step, course - step, fixes[i].at - fixes[before].at);
@@ -112,7 +126,8 @@ pub(super) fn guess(drive: &Drive, nodes: &Nodes, shared: &Shared, readings: &Re
                     let speed = a + (b - a) * share;
                     (v.x, v.y) = (speed * libm::cos(yaw), speed * libm::sin(yaw));
                 }
-                Nav { p: p - q * shared.antenna, v, q, bg: bias, ba: Vector3::zeros(), u: Vector3::zeros() }
+                let bg = if nodes.felt[k] { bias } else { Vector3::zeros() };
+                Nav { p: p - q * shared.antenna, v, q, bg, ba: Vector3::zeros(), u: Vector3::zeros() }
             })
             .collect(),
     )

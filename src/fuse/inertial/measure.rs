@@ -35,16 +35,22 @@ pub(super) struct Problem<'a> {
     pub variances: SVector<f64, N>,
 }
 
-/// Variances of what is known beforehand.
-pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
+/// One sigma of the biases of gyro and accelerometer; where nothing was felt they are how the vehicle turns and speeds up.
+fn biases(felt: bool) -> [[f64; 3]; 2] {
+    if felt { [[0.02; 3], [0.3; 3]] } else { [[0.02, 0.02, 0.3], [2.0, 2.0, 0.1]] }
+}
+
+/// Variances of what is known beforehand, of a drive whose start was `felt` or not.
+pub(super) fn variances(drive: &Drive, felt: bool) -> SVector<f64, N> {
     let mut sigma = SVector::<f64, N>::zeros();
     let mut set = |from: usize, values: &[f64]| sigma.as_mut_slice()[from..from + values.len()].copy_from_slice(values);
     let wheel = if drive.wheel.is_empty() { 0.0 } else { 1.0 };
     set(P, &[100.0; 3]);
     set(V, &[10.0, 10.0, 3.0]);
     set(T, &[0.1, 0.1, 0.5]);
-    set(BG, &[0.02; 3]);
-    set(BA, &[0.3; 3]);
+    let [gyro, accel] = biases(felt);
+    set(BG, &gyro);
+    set(BA, &accel);
     set(U, &[1.0; 3]);
     set(SCALE, &[0.05 * wheel]);
     set(TI, &[drive.imu_clock.sigma_s]);
@@ -53,9 +59,6 @@ pub(super) fn variances(drive: &Drive) -> SVector<f64, N> {
         set(YAW, &[0.1]);
         set(PITCH, &[0.1]);
         set(AHEAD, &[1.5]);
-    } else {
-        set(BG, &[0.02, 0.02, 0.3]);
-        set(BA, &[2.0, 2.0, 0.1]);
     }
     // Between the two both calibrations lie.
     let measured = drive.antenna.is_some() && drive.imu_at.is_some();
@@ -85,7 +88,20 @@ impl Problem<'_> {
             filter.keep();
             if k + 1 < count {
                 let g = gravity(self.drive.origin.0, self.drive.origin.1, navs[k].p);
-                let (transition, drift) = step(&navs[k], &navs[k + 1], &sensed.stretches[k], g, &noises.model);
+                let felt = &self.nodes.felt;
+                let noise = if self.drive.felt && !felt[k] { &noises.unfelt } else { &noises.model };
+                let (mut transition, mut drift) = step(&navs[k], &navs[k + 1], &sensed.stretches[k], g, noise);
+                if felt[k] != felt[k + 1] {
+                    // From here on the biases are something else.
+                    let [gyro, accel] = biases(felt[k + 1]);
+                    for (from, nominal, sigma) in [(BG, navs[k + 1].bg, gyro), (BA, navs[k + 1].ba, accel)] {
+                        for a in 0..3 {
+                            transition.keep[from + a] = 0.0;
+                            drift.renew[from + a] = sigma[a] * sigma[a];
+                            drift.drive[from + a] = -nominal[a];
+                        }
+                    }
+                }
                 filter.predict(transition, &drift);
             }
         }
@@ -133,7 +149,7 @@ impl Problem<'_> {
             let zero = here.axle_velocity(axis);
             take(filter, &zero.row, -zero.value, sigma * sigma * often);
         }
-        if !self.drive.felt {
+        if !self.nodes.felt[k] {
             // It turns as its wheels steer: hardly at all when it stands.
             let sigma = STEERED * velocity.x.abs() + 0.005;
             filter.update(&Row::new().with(BG + 2, 1.0), here.rate.z, sigma * sigma * often);

@@ -6,6 +6,7 @@
 //! (2017), *Quaternion kinematics for the error-state Kalman filter*, arXiv 1711.02508; Groves (2013), *Principles of
 //! GNSS, Inertial, and Multisensor Integrated Navigation Systems*, chapters 14 and 15.
 
+mod fill;
 mod guess;
 mod measure;
 mod model;
@@ -24,6 +25,8 @@ pub(super) use noise::median;
 pub(super) use preintegrate::{Reading, exp as exp_rotation, log as log_rotation};
 pub(super) use readings::{drive, fixes, imu, wheel};
 pub(super) use solve::solve;
+
+use std::borrow::Cow;
 
 use nalgebra::{UnitQuaternion, Vector3};
 
@@ -66,6 +69,8 @@ pub(super) struct Drive {
     /// Whether an IMU felt them; else they are those of a level ego that keeps its course and speed, and how it does not
     /// is estimated as their biases: a smoother of constant turn rate and acceleration.
     pub felt: bool,
+    /// Stretches that such readings fill although an IMU felt the rest, by time on the reference clock.
+    pub unfelt: Vec<fill::Span>,
     /// Wheel speeds (s, m/s) by time, on the wheels' clock.
     pub wheel: Vec<(f64, f64)>,
     /// The antenna and the IMU in the ego frame, metres, where calibrated.
@@ -83,10 +88,24 @@ pub(super) struct Drive {
 const SILENT_S: f64 = 3.0;
 
 impl Drive {
+    /// Whether an IMU felt the ego at a time on the reference clock.
+    fn is_felt(&self, t: f64) -> bool {
+        let after = self.unfelt.partition_point(|span| span.0 <= t);
+        self.felt && after.checked_sub(1).is_none_or(|i| self.unfelt[i].1 < t)
+    }
+
+    /// The readings that an IMU took; all of them where none did.
+    fn taken(&self) -> Cow<'_, [Reading]> {
+        match self.unfelt.is_empty() {
+            true => Cow::Borrowed(&self.imu),
+            false => self.imu.iter().filter(|r| self.is_felt(r.t + self.imu_clock.offset_s)).copied().collect(),
+        }
+    }
+
     /// Whether nothing was felt or heard of the ego from a fix to the next for so long that it may have turned round.
     fn is_silent(&self, after: usize) -> bool {
-        let apart = self.fixes.get(after).zip(self.fixes.get(after + 1)).map(|(a, b)| b.t - a.t);
-        !self.felt && apart.is_some_and(|s| s >= SILENT_S)
+        let pair = self.fixes.get(after).zip(self.fixes.get(after + 1));
+        pair.is_some_and(|(a, b)| b.t - a.t >= SILENT_S && !self.is_felt(0.5 * (a.t + b.t)))
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Nodes {
     /// The fix at the node, and the last at or before it.
     pub fix: Vec<Option<usize>>,
     pub fix_before: Vec<usize>,
+    /// Whether an IMU felt the ego from the node to the next.
+    pub felt: Vec<bool>,
 }
 
 /// Wheel speed at a node: mean, and how much later than the node it is.
@@ -44,7 +46,8 @@ pub(super) struct Sensed {
 impl Nodes {
     /// The nodes of a drive, closer where the readings (on about the right clock) turn unevenly.
     pub fn of(drive: &Drive, readings: &Readings) -> Nodes {
-        let mut out = Nodes { t_ns: Vec::new(), t: Vec::new(), fix: Vec::new(), fix_before: Vec::new() };
+        let mut out =
+            Nodes { t_ns: Vec::new(), t: Vec::new(), fix: Vec::new(), fix_before: Vec::new(), felt: Vec::new() };
         let start = drive.fixes[0].t_ns;
         for (i, fix) in drive.fixes.iter().enumerate() {
             let mut push = |t_ns: i64, at: Option<usize>, before: usize| {
@@ -70,6 +73,8 @@ impl Nodes {
             }
             push(fix.t_ns, Some(i), i);
         }
+        let next = |k: usize| out.t[(k + 1).min(out.t.len() - 1)];
+        out.felt = out.t.iter().enumerate().map(|(k, t)| drive.is_felt(0.5 * (t + next(k)))).collect();
         out
     }
 

@@ -27,6 +27,8 @@ const LIKELY_NODES: usize = 6000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Noises {
     pub model: Noise,
+    /// That of stretches that no IMU felt.
+    pub unfelt: Noise,
     /// White share of a fix's sigma; the rest is slow.
     pub white: f64,
     /// Slow error over what the receiver's sigma leaves for it.
@@ -43,7 +45,8 @@ impl Noises {
     /// Before anything is known but the readings themselves.
     pub fn of(drive: &Drive) -> Noises {
         Noises {
-            model: if drive.felt { of_imu(&drive.imu) } else { of_vehicle() },
+            model: if drive.felt { of_imu(&drive.taken()) } else { of_vehicle() },
+            unfelt: of_vehicle(),
             white: 0.4,
             slow: SLOW,
             velocity_mps: 0.2,

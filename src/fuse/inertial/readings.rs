@@ -3,6 +3,7 @@
 use nalgebra::Vector3;
 
 use super::super::positions::Position;
+use super::fill::{Span, covered, fill, level};
 use super::mount;
 use super::noise::median;
 use super::receiver::hold_to_way;
@@ -10,7 +11,7 @@ use super::units::{SpeedUnit, unit};
 use super::{ClockPrior, Drive, Fix, MOST_SPEED, Reading};
 use crate::coord::{EnuFrame, Pose};
 use crate::error::{Location, Quarantine};
-use crate::fuse::clock::lag::{Lag, Seen, Signal, lag};
+use crate::fuse::clock::lag::{FARTHEST_S, Lag, Seen, Signal, lag};
 use crate::fuse::clock::leap::gps_time;
 use crate::fuse::clock::step::{Step, step};
 use crate::record::Recording;
@@ -22,11 +23,12 @@ const MOST_FORCE: f64 = 160.0;
 const CLOCK_SIGMA_S: f64 = 0.3;
 /// Fewer inertial readings than this are not worth it.
 const FEWEST: usize = 100;
+/// An IMU that covers less of the drive may mislead more than it tells; one that covers less than the second is told.
+const LEAST_COVERED: f64 = 0.35;
+const MOSTLY_COVERED: f64 = 0.9;
 /// Without an IMU: fixes farther apart than this, seconds, or fewer, do not tell how a vehicle turns.
 const LONGEST_INTERVAL_S: f64 = 2.5;
 const FEWEST_FIXES: usize = 10;
-/// Readings that nobody took are so far apart, seconds.
-const LEVEL_S: f64 = 0.05;
 const STANDARD_GRAVITY: f64 = 9.806_65;
 
 /// The fixes of a recording as positions with speed and course, seconds since the first.
@@ -93,15 +95,17 @@ pub(in crate::fuse) fn drive(
         Some(lag) => ClockPrior { offset_s: lag.offset_s, sigma_s: CLOCK_SIGMA_S },
         None => ClockPrior { offset_s: 0.0, sigma_s: CLOCK_SIGMA_S },
     };
-    let (imu, imu_at) = match imu {
-        Some(imu) => (imu, imu_at),
+    let ((imu, unfelt), imu_at): ((_, Vec<Span>), _) = match imu {
+        Some(imu) if interval > LONGEST_INTERVAL_S => ((imu, Vec::new()), imu_at),
+        Some(imu) => (fill(imu, &fixes, imu_lag.map_or(0.0, |l| l.offset_s)), imu_at),
         // Where nobody took readings they may as well have been taken at the antenna.
-        None => (level(&fixes), Some(antenna.unwrap_or_default())),
+        None => ((level(&fixes), Vec::new()), Some(antenna.unwrap_or_default())),
     };
     Some(Drive {
         fixes,
         imu,
         felt,
+        unfelt,
         wheel,
         antenna: if felt { antenna } else { imu_at },
         imu_at,
@@ -127,6 +131,12 @@ fn felt(
         return None;
     }
     let place = Location::file(&recording.name);
+    // As far as any offset goes that can be found.
+    let within = covered(&imu, fixes, 0.0, FARTHEST_S);
+    if within < LEAST_COVERED {
+        quarantine.refuse_many(&place, uncovered(within) + ": the IMU is left out", imu.len() as u64);
+        return None;
+    }
     let gravity = mount::mean_force(&imu).norm() / STANDARD_GRAVITY;
     if (gravity * STANDARD_GRAVITY - 1.0).abs() < 0.1 {
         quarantine.refuse(&place, "specific force is 1 at rest: taken to be in g");
@@ -155,6 +165,13 @@ fn felt(
     } else {
         lag = lag.filter(|l| (0.5..2.0).contains(&l.gain));
     }
+    let within = covered(&imu, fixes, lag.map_or(0.0, |l| l.offset_s), 0.0);
+    if within < LEAST_COVERED {
+        quarantine.refuse_many(&place, uncovered(within) + ": the IMU is left out", imu.len() as u64);
+        return None;
+    } else if within < MOSTLY_COVERED {
+        quarantine.refuse(&place, uncovered(within) + ": the rest is bridged without them");
+    }
     if !upright && !mount::face_ahead(&mut imu, fixes, lag.map_or(0.0, |l| l.offset_s)) {
         let reason = "nothing tells how the IMU sits in the vehicle: it is left out";
         quarantine.refuse_many(&place, reason, imu.len() as u64);
@@ -163,12 +180,9 @@ fn felt(
     Some((imu, lag, upright))
 }
 
-/// Readings of a level IMU that keeps its course and speed, from before the first fix to after the last.
-fn level(fixes: &[Fix]) -> Vec<Reading> {
-    let end = fixes.last().map_or(0.0, |f| f.t);
-    let force = Vector3::new(0.0, 0.0, STANDARD_GRAVITY);
-    let reading = |k: usize| Reading { t: k as f64 * LEVEL_S - 1.0, force, rate: Vector3::zeros() };
-    (0..((end + 2.0) / LEVEL_S) as usize).map(reading).collect()
+/// What is said of an IMU that covers so much of the drive.
+fn uncovered(share: f64) -> String {
+    format!("inertial readings cover {:.0} % of the time of the fixes", (100.0 * share).floor())
 }
 
 /// Inertial readings in the ego's axes by time, seconds since `start`; what cannot be is refused.

@@ -29,7 +29,7 @@ const UNMEASURED_M: f64 = 0.15;
 
 /// The trajectory of a drive with an IMU; `None` where it does not move enough to have a heading.
 pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
-    let gap_s = gap_s(&drive.imu);
+    let gap_s = gap_s(&drive.taken());
     let readings = Readings::new(&drive.imu, gap_s).on_clock(drive.imu_clock.offset_s, 0.0, 0.0);
     let nodes = Nodes::of(drive, &readings);
     let imu_at = drive.imu_at.unwrap_or_default();
@@ -47,10 +47,11 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
         late_s: 0.0,
     };
     let mut navs = guess(drive, &nodes, &shared, &readings)?;
-    let mut problem = Problem { drive, nodes, prior: (navs[0], shared), variances: variances(drive) };
+    let variances = variances(drive, nodes.felt[0]);
+    let mut problem = Problem { drive, nodes, prior: (navs[0], shared), variances };
     let mut noises = Noises::of(drive);
     // Without a gyro the heading is not known so well as to be worth more rounds.
-    let turned = if drive.felt { SETTLED.1 } else { 10.0 * SETTLED.1 };
+    let turned = if drive.felt && drive.unfelt.is_empty() { SETTLED.1 } else { 10.0 * SETTLED.1 };
     let mut filter = Filter::new(navs.len());
     for round in 1..=ROUNDS {
         let sensed = problem.nodes.sense(drive, &navs, &shared, gap_s);

@@ -128,3 +128,23 @@ fn sensors_that_are_leap_seconds_apart_are_told() {
     assert!(line(&quarantine).starts_with("times of the IMU and the wheels are 18 s ahead of GNSS"), "{quarantine:?}");
     assert!(shift(-15).1.is_empty());
 }
+
+#[test]
+fn an_imu_that_is_not_of_the_drive_is_left_out_and_one_of_its_half_is_no_worse_than_none() {
+    let (_, _, none) = spoilt(false, |r| r.imu.clear());
+    let days = |t: &mut Timestamp| *t = Timestamp::from_ns(t.ns() - 1_000_000_000_000_000);
+    let fast = |t: &mut Timestamp| *t = Timestamp::from_ns(t.ns() / 1000);
+    let boot = spoilt(false, |r| r.imu.iter_mut().for_each(|i| days(&mut i.t)));
+    let micro = spoilt(false, |r| r.imu.iter_mut().for_each(|i| fast(&mut i.t)));
+    let short = spoilt(false, |r| r.imu.retain(|i| i.t.ns() < 20_000_000_000));
+    for (track, quarantine, off) in [&boot, &micro, &short] {
+        assert!(line(quarantine).ends_with("% of the time of the fixes: the IMU is left out"), "{quarantine:?}");
+        assert!(*off == none && unknown(track, "imu"), "{off:?} {none:?}");
+    }
+    for first in [true, false] {
+        let (track, quarantine, (metres, degrees)) =
+            spoilt(false, |r| r.imu.retain(|i| (i.t.ns() < 60_000_000_000) == first));
+        assert!(line(&quarantine).contains("the rest is bridged") && !unknown(&track, "imu"), "{quarantine:?}");
+        assert!(metres < none.0 + 0.05 && degrees < none.1 + 0.05, "{metres} {degrees} {none:?}");
+    }
+}
