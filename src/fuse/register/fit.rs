@@ -83,10 +83,9 @@ const MOST_SIMILAR: f64 = 0.1;
 const NONE: Sizes = Sizes { slow: 0.0, whole_m: 0.0, similar: 0.0 };
 const OWN: Sizes = Sizes { slow: 1.0, ..NONE };
 const OTHERS: [Sizes; 3] = [Sizes { whole_m: 10.0, ..OWN }, Sizes { slow: 3.0, ..NONE }, Sizes { slow: 8.0, ..NONE }];
-/// A scale that is not known, of which a few hundredths are expected: all that is wrong but for a little, and beside what the
-/// trajectory says.
+/// A scale that is not known, of which a few hundredths are expected, beside what the trajectory says and where that does not do.
 const SCALED: [Sizes; 2] =
-    [Sizes { slow: 0.2, whole_m: 10.0, similar: 0.02 }, Sizes { slow: 1.0, whole_m: 10.0, similar: 0.02 }];
+    [Sizes { slow: 1.0, whole_m: 10.0, similar: 0.02 }, Sizes { slow: 3.0, whole_m: 10.0, similar: 0.02 }];
 /// Something is more likely for sure where the evidence for it is e³, 20 to 1 (Kass & Raftery 1995: strong).
 pub(super) const SURELY: f64 = 3.0;
 /// Roads that take away more than this share of the variance that a trajectory says it has are worth it.

@@ -36,6 +36,8 @@ const MAP_M: f64 = 1.0;
 /// The least sigma of where a drive lies, and that of one that says none, metres.
 const LEAST_M: f64 = 0.3;
 const UNKNOWN_M: f64 = 15.0;
+/// The same of one whose scale is what is wrong with it: the rest of its shape is taken to be right.
+const UNKNOWN_BUT_FOR_SCALE_M: f64 = 3.0;
 
 /// Corrects a matched track by the motion that lays it onto its roads, stretch by stretch, where that is more than chance,
 /// and says how well the two agree.
@@ -53,7 +55,8 @@ const UNKNOWN_M: f64 = 15.0;
 /// `matched` has a point for each row. Which side of the road is driven on is taken from the drive: the right, unless the
 /// left is more likely by far.
 pub fn register_track(track: &mut Track, graph: &RoadGraph, mode: Mode, matched: &Matched, scale: bool) {
-    let (points, lines) = on_lines(track, graph, mode, matched);
+    let unknown_m = if scale { UNKNOWN_BUT_FOR_SCALE_M } else { UNKNOWN_M };
+    let (points, lines) = on_lines(track, graph, mode, matched, unknown_m);
     let mirrored: Vec<OnLine> = points.iter().map(|p| OnLine { right_m: (-p.right_m.0, p.right_m.1), ..*p }).collect();
     let found = match (register(&points, &lines, scale), register(&mirrored, &lines, scale)) {
         (Some(right), Some(left)) if left.cost + SURELY < right.cost => left,
@@ -111,8 +114,14 @@ fn lengthen(track: &mut Track, scale: f64) {
 }
 
 /// The rows that lie on a road for sure, with the roads as lines in the track's frame; and between them some that do not, so
-/// that what is known there fades.
-fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> (Vec<OnLine>, Vec<Vec<[f64; 2]>>) {
+/// that what is known there fades. Where no sigma is said, it is `unknown_m`, metres.
+fn on_lines(
+    track: &Track,
+    graph: &RoadGraph,
+    mode: Mode,
+    matched: &Matched,
+    unknown_m: f64,
+) -> (Vec<OnLine>, Vec<Vec<[f64; 2]>>) {
     let (mut points, mut lines, mut index_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut last_m = f64::NEG_INFINITY;
     let drives = mode == Mode::Car && drives(track);
@@ -137,7 +146,7 @@ fn on_lines(track: &Track, graph: &RoadGraph, mode: Mode, matched: &Matched) -> 
         points.push(OnLine {
             s_m: row.s_m,
             at: [row.pose.translation.x, row.pose.translation.y],
-            trajectory_m: if row.sigma_xy_m.is_finite() { row.sigma_xy_m.max(LEAST_M) } else { UNKNOWN_M },
+            trajectory_m: if row.sigma_xy_m.is_finite() { row.sigma_xy_m.max(LEAST_M) } else { unknown_m },
             line,
             right_m,
             line_m: MAP_M,

@@ -8,7 +8,7 @@ use crate::coord::{EnuFrame, Geodetic, Pose};
 use crate::fuse::Register;
 
 /// Independent numbers of variance 1 (Marsaglia's xorshift, Box & Muller 1958).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn uniform(&mut self) -> f64 {
@@ -18,7 +18,7 @@ impl Random {
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         let (a, b) = (self.uniform().max(1e-12), self.uniform());
         (-2.0 * libm::log(a)).sqrt() * libm::cos(std::f64::consts::TAU * b)
     }

@@ -3,6 +3,7 @@
 use nalgebra::{Rotation2, Vector2, Vector3};
 
 use super::super::fit::{Registration, register};
+use super::covariance::Random;
 use super::{drive, errors, laid_with, rms, roads, track};
 use crate::coord::{Geodetic, Pose};
 use crate::fuse::{PoseOrigin, Track};
@@ -26,20 +27,25 @@ fn found(corners: &[[f64; 2]], trajectory_m: f64, scale: f64, yaw_deg: f64) -> R
 
 #[test]
 fn a_scale_and_a_turn_are_found_on_a_grid_of_streets() {
-    for (scale, yaw_deg) in [(0.99, 0.0), (1.01, 0.4), (1.01, -0.4), (1.004, 0.0)] {
-        for trajectory_m in [0.5, 15.0] {
-            let found = found(&grid(), trajectory_m, scale, yaw_deg);
-            let (r, similarity) = (found.register, found.similarity.expect("found"));
-            assert!(found.accepted && r.residual_m < 0.05 && r.inliers == 1.0, "{r:?}");
-            assert!((r.scale * scale - 1.0).abs() < 2e-4 && (r.dyaw_deg + yaw_deg).abs() < 0.01, "{r:?}");
-            let sigma = r.scale_sigma.expect("looked for");
-            assert!(sigma > 2e-4 && sigma < 3e-3 && r.scale == similarity.scale(), "{r:?}");
-            // The motion of the whole takes the middle where it belongs.
-            let centre = similarity.centre;
-            let true_centre = Rotation2::new(-yaw_deg.to_radians()) * (centre - Vector2::new(2.0, -3.0)) / scale;
-            let by = r.scale * (Rotation2::new(r.dyaw_deg.to_radians()) * centre) + Vector2::new(r.dx_m, r.dy_m);
-            assert!((by - true_centre).norm() < 0.1, "{r:?}");
-        }
+    for (trajectory_m, scale, yaw_deg, within) in [
+        (0.5, 0.99, 0.0, 2e-4),
+        (0.5, 1.01, 0.4, 2e-4),
+        (0.5, 1.01, -0.4, 2e-4),
+        (0.5, 1.004, 0.0, 2e-4),
+        (3.0, 0.98, 0.4, 1e-3),
+        (3.0, 1.02, -0.4, 1e-3),
+    ] {
+        let found = found(&grid(), trajectory_m, scale, yaw_deg);
+        let (r, similarity) = (found.register, found.similarity.expect("found"));
+        assert!(found.accepted && r.residual_m < 0.05 && r.inliers == 1.0, "{r:?}");
+        assert!((r.scale * scale - 1.0).abs() < within && (r.dyaw_deg + yaw_deg).abs() < 0.05, "{r:?}");
+        let sigma = r.scale_sigma.expect("looked for");
+        assert!(sigma > 2e-4 && sigma < 3e-3 && r.scale == similarity.scale(), "{r:?}");
+        // The motion of the whole takes the middle where it belongs.
+        let centre = similarity.centre;
+        let true_centre = Rotation2::new(-yaw_deg.to_radians()) * (centre - Vector2::new(2.0, -3.0)) / scale;
+        let by = r.scale * (Rotation2::new(r.dyaw_deg.to_radians()) * centre) + Vector2::new(r.dx_m, r.dy_m);
+        assert!((by - true_centre).norm() < 0.1, "{r:?}");
     }
 }
 
@@ -57,9 +63,43 @@ fn what_roads_do_not_tell_of_a_scale_stays_one() {
     assert!(found(&grid(), 0.5, 1.2, 0.0).similarity.is_none());
 }
 
+#[test]
+fn scales_are_as_sure_as_they_say() {
+    let (mut squares, mut found_of, mut nees) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    for seed in 1..=8 {
+        for (k, (scale, sigma_m)) in [(1.0, 3.0), (1.02, 1.5)].into_iter().enumerate() {
+            let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+            let kept = libm::exp(-5.0 / 600.0_f64);
+            let mut new = || Vector2::new(random.normal(), random.normal());
+            // Every 5 m.
+            let mut slow = vec![new()];
+            (0..2000).for_each(|i| slow.push(kept * slow[i] + (1.0 - kept * kept).sqrt() * new()));
+            let error = |s_m: f64| sigma_m * slow[(s_m / 5.0).round() as usize];
+            let (points, lines) = drive(&grid(), sigma_m, |s_m, p| scale * p + error(s_m));
+            let (right, _) = drive(&grid(), sigma_m, |_, p| p);
+            let found = register(&points, &lines, true).expect("lines");
+            if found.similarity.is_some() {
+                let sigma = found.register.scale_sigma.expect("looked for");
+                squares[k] += ((found.register.scale * scale - 1.0) / sigma).powi(2);
+                found_of[k] += 1.0;
+            }
+            let off = |s: &crate::fuse::Stretch| {
+                let at = points.partition_point(|p| p.s_m < s.s_m).min(points.len() - 1);
+                let off = Vector2::from(points[at].at) - Vector2::from(right[at].at) + Vector2::from(s.shift_m);
+                off.norm_squared() / (2.0 * s.sigma_m * s.sigma_m)
+            };
+            nees[k] += found.stretches.iter().map(off).sum::<f64>() / found.stretches.len() as f64 / 8.0;
+        }
+    }
+    eprintln!("found {found_of:?}, z² {squares:?}, NEES {nees:?}");
+    // None is seen that is not there, and all that are.
+    assert_eq!(found_of, [0.0, 8.0]);
+    assert!(squares[1] / 8.0 < 2.5 && nees.iter().all(|nees| *nees < 1.6), "{squares:?} {nees:?}");
+}
+
 /// A drive around the grid as somebody has it who takes a metre for longer than it is, turned to the left.
 fn wrong(scale: f64, yaw_deg: f64, origin: PoseOrigin) -> Track {
-    let mut wrong = track(&grid(), 2.5, [0.0; 2], 3.0);
+    let mut wrong = track(&grid(), 2.5, [0.0; 2], 0.6);
     let turn = Pose::level(Vector3::zeros(), 90.0 - yaw_deg);
     for row in &mut wrong.rows {
         row.pose = turn * row.pose;
@@ -72,7 +112,7 @@ fn wrong(scale: f64, yaw_deg: f64, origin: PoseOrigin) -> Track {
 
 #[test]
 fn a_track_of_another_scale_is_made_as_large_as_the_map() {
-    let (graph, right) = (roads(&grid()), track(&grid(), 2.5, [0.0; 2], 3.0));
+    let (graph, right) = (roads(&grid()), track(&grid(), 2.5, [0.0; 2], 0.6));
     for origin in [PoseOrigin::Estimated, PoseOrigin::Source] {
         let before = wrong(1.01, 0.3, origin);
         let found = laid_with(before.clone(), &graph, true);
