@@ -101,8 +101,8 @@ impl Draft {
                     s if s > std::f64::consts::PI => 180.0,
                     s => s.to_degrees(),
                 };
-                // A held heading is as good as it was when it was last seen.
-                if sigma < 20.0 || sigma_held.is_nan() {
+                // A heading that is held at a standstill is as good as it was when it was last seen.
+                if !still || sigma_held.is_nan() {
                     sigma_held = sigma;
                 }
                 FusedPose {

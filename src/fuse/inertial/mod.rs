@@ -16,6 +16,7 @@ mod noise;
 mod preintegrate;
 mod readings;
 mod receiver;
+mod silence;
 mod solve;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use super::model::{AHEAD, C, DI, DW, LATE, M, Moment, N, Nav, P, Shared, T, TI, 
 use super::nodes::{Nodes, Sensed, gap_s};
 use super::noise::{Noises, median};
 use super::preintegrate::Readings;
+use super::silence::unheard;
 use super::{Drive, FoundClock, Solution, SolvedRow};
 use nalgebra::Vector3;
 
@@ -88,10 +89,13 @@ pub(in crate::fuse) fn solve(drive: &Drive) -> Option<Solution> {
             let mut sigmas = vec![[0.0; 3]; navs.len()];
             let calibrated = drive.imu_at.is_some();
             let stays = noises.unseen(drive) * noises.usual_sigma_m;
+            let unheard = unheard(drive, &problem.nodes, &navs);
             filter.smooth(Some(&mut |k: usize, known: &Known<N>| {
                 sigmas[k] = row_sigmas(&navs[k], &shared, calibrated, known);
                 sigmas[k][0] = libm::hypot(sigmas[k][0], stays);
                 sigmas[k][1] = libm::hypot(sigmas[k][1], stays);
+                sigmas[k][0] = sigmas[k][0].max(unheard[k][0]);
+                sigmas[k][2] = sigmas[k][2].max(unheard[k][1]);
             }));
             // An antenna that sits ahead of where it is thought to looks like a clock that is late by as much way.
             let usual_mps = median(navs.iter().map(|n| n.v.norm()).filter(|v| *v > 1.0).collect()).unwrap_or(1.0);
