@@ -18,6 +18,8 @@ const LEAST_WINDOWS: usize = 8;
 /// each second of silence.
 const TOWN: f64 = 0.3;
 const LEAST: f64 = 0.005;
+/// What is left of it where wheels tell how far it went, if not where to.
+const WITH_WHEELS: f64 = 0.3;
 
 /// The least one sigma of place (metres, an axis) and heading (radians) at each node; zeros where something was heard.
 pub(super) fn unheard(drive: &Drive, nodes: &Nodes, navs: &[Nav]) -> Vec<[f64; 2]> {
@@ -26,6 +28,7 @@ pub(super) fn unheard(drive: &Drive, nodes: &Nodes, navs: &[Nav]) -> Vec<[f64; 2
         return vec![[0.0; 2]; navs.len()];
     }
     let shown = WINDOWS_S.map(|window_s| Some((window_s, restlessness(nodes, navs, &silent, window_s)?)));
+    let heard = if drive.wheel.is_empty() { 1.0 } else { WITH_WHEELS };
     let of = |k: usize| {
         let Some((from, to)) = drive.fixes.get(nodes.fix_before[k]).zip(drive.fixes.get(nodes.fix_before[k] + 1))
         else {
@@ -34,7 +37,7 @@ pub(super) fn unheard(drive: &Drive, nodes: &Nodes, navs: &[Nav]) -> Vec<[f64; 2
         let (all, past) = (to.t - from.t, nodes.t[k] - from.t);
         // Turns and stops take a while, so that more of them go into longer windows.
         let longest = shown.iter().flatten().rfind(|(window_s, _)| *window_s <= all).or(shown[0].as_ref());
-        let density = all * longest.map_or(TOWN, |(window_s, density)| (density / window_s).max(LEAST));
+        let density = heard * all * longest.map_or(TOWN, |(window_s, density)| (density / window_s).max(LEAST));
         let (both, cube) = (past * (all - past).max(0.0), all * all * all);
         let place = density * both * both * both / (3.0 * cube);
         let velocity = density * both * (all * all - 3.0 * both) / cube;

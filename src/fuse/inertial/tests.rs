@@ -150,6 +150,30 @@ fn a_tunnel_is_bridged_with_error_bars_that_grow() {
     assert!(sigma(&track, 30) > 3.0 * sigma(&track, 15) && sigma(&track, 30) > 3.0 * inside);
 }
 
+#[test]
+fn where_nothing_is_heard_for_long_places_are_as_uncertain_as_they_are_wrong() {
+    let (whole, truth, frame) = town();
+    for (wheels, from) in [(false, 20), (false, 65), (false, 80), (true, 20), (true, 80)] {
+        let gap = from * 1_000_000_000..(from + 20) * 1_000_000_000;
+        let mut recording = whole.clone();
+        recording.gnss.retain(|f| !gap.contains(&f.t.expect("a time").ns()));
+        recording.imu.clear();
+        if !wheels {
+            recording.wheel.clear();
+        }
+        let (track, _) = fused(&recording);
+        let (mut nees, mut most, mut sigma, mut count) = (0.0, 0.0_f64, 0.0_f64, 0.0);
+        for row in track.rows.iter().filter(|row| gap.contains(&row.t_ns.expect("a time"))) {
+            let (_, pose) = truth[(row.t_ns.expect("a time") / 10_000_000) as usize];
+            let off = (frame.to_enu(track.place(&row.pose)) - pose.translation).xy();
+            nees += off.norm_squared() / (2.0 * row.sigma_xy_m * row.sigma_xy_m);
+            (most, sigma, count) = (most.max(off.norm()), sigma.max(row.sigma_xy_m), count + 1.0);
+        }
+        eprintln!("{wheels} {from}: NEES {:.2}, at most {most:.1} m off at {sigma:.1} m", nees / count);
+        assert!(nees / count < 4.0 && most < 4.0 * sigma, "{from}: {} {most} {sigma}", nees / count);
+    }
+}
+
 /// GNSS alone at 1 Hz through a tunnel of 20 or 40 s from 100 s on, in which it turns half round at 9 m/s, to the left or to
 /// the right. Returns the heading (radians, left positive) at each tenth of a second beside it.
 fn tunnel(turn: f64, length_s: f64) -> (Recording, Vec<f64>) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use nalgebra::Vector3;
 
+use super::inertial::median;
 use super::matching::Matched;
 use super::{PoseOrigin, Track};
 use crate::coord::{EnuFrame, Geodetic, Pose};
@@ -19,6 +20,8 @@ pub use fit::{OnLine, Registration, Stretch, register, stretch_at};
 use fit::{STRETCH_M, SURELY};
 pub use similarity::Similarity;
 
+/// Where a drive is this many times less sure of its place than it mostly is, the road that it was matched to is a guess.
+const LOST: f64 = 3.0;
 /// A match less likely than this says nothing of where a drive lies.
 const LEAST_PROBABILITY: f64 = 0.8;
 /// Points of a drive that are used lie this far apart, metres.
@@ -125,8 +128,11 @@ fn on_lines(
     let (mut points, mut lines, mut index_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut last_m = f64::NEG_INFINITY;
     let drives = mode == Mode::Car && drives(track);
+    let said = track.rows.iter().map(|row| row.sigma_xy_m).filter(|sigma| sigma.is_finite());
+    let lost_m = LOST * median(said.collect()).unwrap_or(f64::INFINITY);
     for (row, point) in track.rows.iter().zip(&matched.points) {
-        let edge = point.edge.filter(|_| point.probability >= LEAST_PROBABILITY);
+        let lost = row.sigma_xy_m > lost_m;
+        let edge = point.edge.filter(|_| point.probability >= LEAST_PROBABILITY && !lost);
         if row.s_m - last_m < if edge.is_some() { STEP_M } else { STRETCH_M } {
             continue;
         }

@@ -218,6 +218,20 @@ fn rms(errors: &[f64]) -> f64 {
 }
 
 #[test]
+fn roads_of_a_stretch_in_which_a_drive_is_lost_are_guesses() {
+    let (graph, mut lost) = (roads(&block()), track(&block(), 2.5, [0.0; 2], 3.0));
+    for row in &mut lost.rows[200..400] {
+        row.sigma_xy_m = 12.0;
+    }
+    let matched = match_track(&mut lost, &graph, Mode::Car);
+    let (points, _) = super::on_lines(&lost, &graph, Mode::Car, &matched, 15.0);
+    let (inside, outside): (Vec<OnLine>, Vec<OnLine>) =
+        points.iter().copied().partition(|point: &OnLine| point.trajectory_m > 9.0);
+    assert!(!inside.is_empty() && inside.iter().all(|point| point.line.is_none()));
+    assert!(outside.iter().filter(|point| point.line.is_some()).count() > 50);
+}
+
+#[test]
 fn a_track_is_laid_onto_the_roads_and_fades_off_them() {
     let (block, graph) = (block(), roads(&block()));
     // On from the last corner, where no map is.
