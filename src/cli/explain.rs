@@ -97,9 +97,12 @@ fn print(of: &Lineage, out: &mut dyn Write) -> Result<()> {
 
     let poses = &of.poses;
     let or = |value: Option<f64>, unit: &str| value.map_or("unknown".to_string(), |v| format!("{v:.1} {unit}"));
-    line(out, "poses", format_args!("{}, sigma up to {}", poses.pose_source, or(poses.pose_sigma_m, "m")))?;
+    let sigma = poses.pose_sigma_m.map_or("sigma unknown".to_string(), |sigma| format!("sigma up to {sigma:.1} m"));
+    line(out, "poses", format_args!("{}, {sigma}", poses.pose_source))?;
     line(out, "", format_args!("interpolated over gaps up to {}", or(poses.interpolation_gap_ms, "ms")))?;
-    line(out, "", format_args!("frames up to {} from their ticks", or(poses.sync_residual_ms, "ms")))?;
+    if let Some(residual_ms) = poses.sync_residual_ms {
+        line(out, "", format_args!("frames up to {residual_ms:.1} ms from their ticks"))?;
+    }
     match &poses.match_way_ids {
         Some(ways) => {
             let probability = poses.match_probability.map_or("unknown".to_string(), |p| format!("{p:.3}"));

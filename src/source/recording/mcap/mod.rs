@@ -63,7 +63,7 @@ pub(crate) fn open(path: &Path, options: &RecordingOptions) -> Result<Box<dyn Re
 struct Seen {
     schemas: BTreeMap<u16, (String, String, Vec<u8>)>,
     /// The collector's number of a channel; `None` where its schema is unknown.
-    channels: BTreeMap<u16, Option<usize>>,
+    channels: BTreeMap<u16, usize>,
     messages: u64,
 }
 
@@ -194,24 +194,24 @@ impl Seen {
                 if self.channels.contains_key(&id) {
                     return;
                 }
-                let number = self.schemas.get(&schema).map(|(name, definition, data)| {
-                    let encoding = match (encoding, definition.as_str()) {
-                        ("cdr", "ros2msg") => Some(Encoding::Cdr),
-                        ("ros1", "ros1msg") => Some(Encoding::Ros1),
-                        ("json", _) => Some(Encoding::Json),
-                        ("protobuf", "protobuf") => Some(Encoding::Proto),
-                        _ => None,
-                    };
-                    collector.topic(topic, &Schema { name, encoding, definition: data })
-                });
+                // A channel need not have a schema; then nothing says what its messages are.
+                let none = ("no schema".to_string(), String::new(), Vec::new());
+                let (name, definition, data) = self.schemas.get(&schema).unwrap_or(&none);
+                let encoding = match (encoding, definition.as_str()) {
+                    ("cdr", "ros2msg") => Some(Encoding::Cdr),
+                    ("ros1", "ros1msg") => Some(Encoding::Ros1),
+                    ("json", _) => Some(Encoding::Json),
+                    ("protobuf", "protobuf") => Some(Encoding::Proto),
+                    _ => None,
+                };
+                let number = collector.topic(topic, &Schema { name, encoding, definition: data });
                 self.channels.insert(id, number);
             }
             Record::Message { channel, log_ns, at, data } => {
                 let place = place(at, self.messages);
                 self.messages += 1;
                 match (self.channels.get(&channel), i64::try_from(log_ns)) {
-                    (Some(Some(topic)), Ok(log_ns)) => collector.message(*topic, log_ns, data, &place, quarantine),
-                    (Some(None), _) => {}
+                    (Some(topic), Ok(log_ns)) => collector.message(*topic, log_ns, data, &place, quarantine),
                     (None, _) => {
                         quarantine
                             .refuse(&Location::record(place.path, place.record), "a message of an unknown channel");

@@ -209,6 +209,20 @@ fn real_logs_have_the_counts_that_their_pages_say() {
     }
 }
 
+#[test]
+fn a_topic_without_a_schema_is_told() {
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let record = |code: u8, body: &[u8]| [&[code], &(body.len() as u64).to_le_bytes()[..], body].concat();
+    let channel = [&[1, 0, 0, 0][..], &text("/fix"), &text("json"), &[0; 4]].concat();
+    let message = [&[1, 0][..], &[0; 4], &[0; 8], &[0; 8], b"{}"].concat();
+    let magic = b"\x89MCAP0\r\n".to_vec();
+    let parts = [magic, record(1, &[text(""), text("")].concat()), record(4, &channel), record(5, &message)];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = written(folder.path(), "a.mcap", &parts.concat());
+    let probe = open(&path).and_then(|source| source.probe()).expect("probes");
+    assert!(probe.notes.iter().any(|n| n.contains("/fix") && n.contains("no schema")), "{:?}", probe.notes);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
