@@ -378,7 +378,9 @@ fn samples_lie_on_their_grid_in_their_order_with_their_poses() {
         Rule::Ticks,
         "not at the config's offsets",
         samples(|rows| {
-            rows[1].pose_t_ns.as_mut().expect("timed")[3] += 100;
+            // Not one whose pictures lie half a tick away as it is.
+            let near = rows.iter_mut().find(|row| row.sync_residual_ms.is_some_and(|ms| ms < 50.0));
+            near.and_then(|row| row.pose_t_ns.as_mut()).expect("timed")[3] += 100;
         }),
     );
     one(Rule::Poses, "w < 0", samples(|rows| rows[0].poses[4][3..].iter_mut().for_each(|v| *v = -*v)));
