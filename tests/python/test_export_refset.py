@@ -73,7 +73,7 @@ def test_a_clip_has_its_target_and_pictures_of_another_day(grounded: wl.Dataset,
                 assert np.load(depth).shape == picture.size[::-1] and np.load(depth).dtype == np.float16
         assert list(folder.glob("refs/*.mask.png")), "surveys of the town mask what moves"
         text = json.loads((folder / "caption.json").read_text())
-        assert text["caption"].startswith(sample.captions[0].text[:6]) or text["caption"].startswith("Moving")
+        assert any(text["caption"].startswith(caption.text[:6]) for caption in sample.captions)
 
 
 def test_a_warp_shows_what_the_reference_saw(refset: Any) -> None:
